@@ -1,0 +1,77 @@
+"""The driver contract: how a device protocol plugs into the agent.
+
+A driver is a module. It has no I/O: its buses are channels (`edgelite.effects.Channel`) that the port opens and
+feeds. The module offers
+
+    NAME                                   "modbus"
+    check_protocol(config) -> config       validated copy of DEVICE_PROTOCOL, or ConfigurationError naming the path
+    check_visitor(config, property) -> visitor   the same for one property's visitor; `property` is the compact form
+    target(protocol) -> tuple              what `effects.Open` opens; devices with an equal target share one bus
+    make_bus(target) -> Bus
+
+A bus serves requests one after another as its medium allows, and gives one result for each: a dead device must
+never keep the requests for another one waiting longer than its own timeout.
+"""
+
+from edgelite.effects import Channel
+from edgelite_protocol.errors import EdgeliteError
+
+
+class ConfigurationError(EdgeliteError):
+    """`path` names the field ("visitors.configData.offset"), `text` what is wrong and what would be right."""
+
+    def __init__(self, path: str, text: str) -> None:
+        super().__init__(path + ": " + text)
+        self.path = path
+        self.text = text
+
+
+class Request:
+    """Read the properties of `visitors` (validated, by property name) of one device, or write one value.
+
+    `number` comes back with the result. `value` is None for a read.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        protocol: "dict[str, object]",
+        visitors: "dict[str, object]",
+        value: "int | float | str | bool | bytes | None" = None,
+    ) -> None:
+        self.number = number
+        self.protocol = protocol
+        self.visitors = visitors
+        self.value = value
+
+
+class Result:
+    """`values` has what was read; `errors` why a property has none ("Modbus exception 2: illegal data address").
+    `answered` is False where the device said nothing at all: it counts as offline."""
+
+    def __init__(
+        self, number: int, values: "dict[str, int | float | str | bool | bytes]", errors: "dict[str, str]", answered: bool
+    ) -> None:
+        self.number = number
+        self.values = values
+        self.errors = errors
+        self.answered = answered
+
+
+class Bus(Channel):
+    """One medium with the devices on it."""
+
+    def submit(self, request: Request, now_ms: int) -> None:
+        raise NotImplementedError
+
+    def next_result(self) -> "Result | None":
+        """The results that there are, one a call; None when there is none now."""
+        raise NotImplementedError
+
+    def step(self, now_ms: int) -> "int | None":
+        """Let timeouts pass; the next deadline, None when only input can change anything."""
+        raise NotImplementedError
+
+    def wants_open(self, now_ms: int) -> bool:
+        """True while the channel is closed, there is work, and its reconnect backoff has passed."""
+        raise NotImplementedError

@@ -1,0 +1,101 @@
+"""The step contract: what the core asks of a port, and how the port answers.
+
+The core (everything in edgelite/, protocol/, drivers/) reads no clock, opens no socket, sleeps never, spawns
+nothing. It is given bytes, completions and `now_ms`, and gives effects (objects of the classes below, in order,
+through `Context.emit`) and its next deadline. A port carries the effects out and calls the completion that each
+class names. Completions may come at once or much later, never from inside `emit`.
+"""
+
+
+class Sync:
+    """Make durable what was written to the journal's storage before this. Completes with
+    `node.synced(token, now_ms)` or `node.sync_failed(token, text, now_ms)`."""
+
+    def __init__(self, token: int) -> None:
+        self.token = token
+
+
+class Channel:
+    """A byte channel as the core sees it: the link to the hub, a Modbus bus. The core subclasses it.
+
+    The port calls `opened` once per Open, then `received` for what arrives, and asks `data_to_send` whenever the
+    descriptor takes more; `closed` comes exactly once for each Open, last, whoever ended it. While closed the
+    port asks nothing. A deadline that a call moved is seen by the port through `node.step`.
+    """
+
+    def opened(self, now_ms: int) -> None:
+        raise NotImplementedError
+
+    def received(self, data: "bytes | memoryview", now_ms: int) -> None:
+        raise NotImplementedError
+
+    def data_to_send(self, size_bytes_max: int) -> bytes:
+        """The next bytes to send, at most that many, b"" for none now. What it returns is gone from the core."""
+        raise NotImplementedError
+
+    def closed(self, reason: str, now_ms: int) -> None:
+        """`reason` is for a person: "refused", "timed out", "no such host", "certificate of another hub"."""
+        raise NotImplementedError
+
+
+class Open:
+    """Open `channel` to `target`: ("tls", host, port) the mutual TLS link with the node's identity;
+    ("tcp", host, port); ("serial", path, settings map). Name lookups block nobody."""
+
+    def __init__(self, channel: Channel, target: tuple) -> None:  # type: ignore[type-arg]
+        self.channel = channel
+        self.target = target
+
+
+class Close:
+    """Close `channel`, after what it still has to send was offered once; completes with `channel.closed`."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+
+
+class StartProcess:
+    """Start one container of a workload under the runtime `process`. Completes with
+    `supervisor.started(unit, identity, now_ms)` or `supervisor.start_failed(unit, reason, message, now_ms)`;
+    later `supervisor.exited(unit, exit_code, signal, now_ms)` comes once (`exit_code` -1 where unknown)."""
+
+    def __init__(self, unit: str, workload: "dict[int, object]", container: "dict[int, object]") -> None:
+        self.unit = unit  # "uid/container name"
+        self.workload = workload
+        self.container = container
+
+
+class AdoptProcess:
+    """Find the process again that an earlier agent started. Completes with `started`, if it still runs or ran to
+    its end unseen (`exited` follows, with the status that was kept), or `supervisor.lost(unit, now_ms)`."""
+
+    def __init__(self, unit: str, identity: "dict[int, object]") -> None:
+        self.unit = unit
+        self.identity = identity
+
+
+class SignalProcess:
+    """Send `signal` to the whole process group of the unit. No completion of its own; `exited` follows."""
+
+    def __init__(self, unit: str, signal: int) -> None:
+        self.unit = unit
+        self.signal = signal
+
+
+class RemoveWorkload:
+    """Remove the directory and logs of a workload that is gone. No completion."""
+
+    def __init__(self, uid: str) -> None:
+        self.uid = uid
+
+
+class InstallArtifact:
+    """All bytes of the artifact are there: check its digest and unpack it, off the loop. Completes with
+    `node.artifact_installed(digest, now_ms)` or `node.artifact_failed(digest, text, now_ms)`."""
+
+    def __init__(self, digest: bytes) -> None:
+        self.digest = digest
+
+
+class Watchdog:
+    """Tell the platform's watchdog that the core is alive and well. No completion."""
