@@ -85,6 +85,7 @@ WELCOME_KEEPALIVE_BUSY_MS = 9
 WELCOME_NEW_JOURNAL = 10  # true: the journal is an older copy of itself; take a new journal id for new reports
 WELCOME_GAPS = 11  # [[lane, from generation, from sequence, to generation, to sequence], ...]: acknowledged by
 # this hub's past and no longer in its store; named, never waited for
+WELCOME_RENEW = 12  # true: the node's certificate nears its end by the hub's clock; send RENEW
 
 MODE_DELTA = 1
 MODE_SNAPSHOT = 2
