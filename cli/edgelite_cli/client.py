@@ -1,0 +1,128 @@
+"""A small client of the hub's API: JSON over TLS with keep-alive, errors as the server's own Status."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from collections.abc import Iterator
+from typing import IO, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from edgelite_cli.failure import Failure
+from edgelite_cli.kubeconfig import Access
+from edgelite_cli.main import EXIT_UNREACHABLE
+
+TIMEOUT_S = 30
+TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1,application/json"
+
+Query = dict[str, str | int | bool | None]
+
+
+class ApiError(Failure):
+    """What the server answered in place of what was asked. `reason` and `causes` as in Kubernetes' Status."""
+
+    def __init__(self, code: int, status: dict[str, Any]) -> None:
+        self.code = code
+        self.reason = str(status.get("reason") or "")
+        self.causes = list((status.get("details") or {}).get("causes") or [])
+        super().__init__(self.describe(status))
+
+    def describe(self, status: dict[str, Any]) -> str:
+        text = f"{status.get('message') or 'the hub answered ' + str(self.code)}"
+        reason = f" ({self.reason})" if self.reason else ""
+        causes = [f"\n  {cause.get('field')}: {cause.get('message')}" for cause in self.causes if cause.get("field")]
+        return text + reason + "".join(causes if len(causes) > 1 else [])
+
+
+def target(path: str, query: Query | None) -> str:
+    given = {key: str(value).lower() if isinstance(value, bool) else value for key, value in (query or {}).items()}
+    text = urlencode({key: value for key, value in given.items() if value is not None})
+    return quote(path, safe="/:@~") + ("?" + text if text else "")
+
+
+class Client:
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        parts = urlsplit(access.server)
+        if parts.scheme != "https" or not parts.hostname:
+            raise Failure(f"the kubeconfig's server is {access.server!r}; an https:// address is needed")
+        self.context = ssl.create_default_context(cadata=access.ca_pem)
+        self.host, self.port = parts.hostname, parts.port or 443
+        self.connection: http.client.HTTPSConnection | None = None
+
+    def connect(self, timeout_s: float | None) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection(self.host, self.port, timeout=timeout_s, context=self.context)
+
+    def headers(self, more: dict[str, str] | None) -> dict[str, str]:
+        headers = {"Accept": "application/json", "User-Agent": "edgelite"}
+        if self.access.token:
+            headers["Authorization"] = "Bearer " + self.access.token
+        return headers | (more or {})
+
+    def unreachable(self, error: Exception) -> Failure:
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return Failure(f"cannot reach the hub at {self.access.server}: {why}; is it running?", EXIT_UNREACHABLE)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+    ) -> Any:
+        """The decoded JSON answer. `body` is JSON, or bytes or a file for a raw upload. ApiError, Failure."""
+        raw = body is None or isinstance(body, bytes) or hasattr(body, "read")
+        data = body if raw else json.dumps(body).encode()
+        typed = {} if raw else {"Content-Type": "application/json"}
+        response = self.exchange(method, target(path, query), data, self.headers(typed | (headers or {})))
+        return self.decode(response, response.read())
+
+    def exchange(
+        self, method: str, url: str, data: bytes | IO[bytes] | None, headers: dict[str, str]
+    ) -> http.client.HTTPResponse:
+        """Once more on a fresh connection where a kept-alive one turned out dead before it answered a read."""
+        fresh = self.connection is None
+        self.connection = self.connection or self.connect(TIMEOUT_S)
+        try:
+            self.connection.request(method, url, data, headers)
+            return self.connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            self.connection.close()
+            self.connection = None
+            if fresh or method != "GET":
+                raise self.unreachable(error) from error
+            return self.exchange(method, url, data, headers)
+
+    def decode(self, response: http.client.HTTPResponse, data: bytes) -> Any:
+        try:
+            answer = json.loads(data) if data else {}
+        except ValueError:
+            answer = {"message": data.decode("utf-8", "replace")[:200]}
+        if response.status >= 400:
+            raise ApiError(response.status, answer if isinstance(answer, dict) else {})
+        return answer
+
+    def stream(self, path: str, query: Query | None = None, accept: str = "application/json") -> Iterator[bytes]:
+        """The answer's pieces as they come, on a connection of its own without a read timeout."""
+        connection = self.connect(None)
+        try:
+            connection.request("GET", target(path, query), headers=self.headers({"Accept": accept}))
+            response = connection.getresponse()
+            if response.status >= 400:
+                self.decode(response, response.read())
+            while piece := response.read1(65536):
+                yield piece
+        except (OSError, http.client.HTTPException) as error:
+            raise self.unreachable(error) from error
+        finally:
+            connection.close()
+
+    def watch(self, path: str, query: Query, accept: str = "application/json") -> Iterator[dict[str, Any]]:
+        """The events of a watch, decoded, one a line."""
+        rest = b""
+        for piece in self.stream(path, query | {"watch": True}, accept):
+            lines = (rest + piece).split(b"\n")
+            rest = lines.pop()
+            yield from (json.loads(line) for line in lines if line.strip())

@@ -1,0 +1,54 @@
+"""`edgelite join HUB --token TOKEN`: make this machine a node."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+
+from edgelite_cli import options
+from edgelite_cli.failure import Failure, reporting
+from edgelite_cli.main import EXIT_FAILED
+from edgelite_protocol.errors import EdgeliteError
+
+DEFAULT_STATE = "/var/lib/edgelite"
+
+EPILOG = """examples:
+  edgelite join hub.local:7444 --token edgelite1.1f2e3d4c....
+  EDGELITE_TOKEN=... edgelite join hub.local:7444 --name sensor-7
+
+The node's key is made here and never leaves this machine. One try: a refused token is not sent again."""
+
+
+def own_name() -> str:
+    """This machine's name as Kubernetes would take it."""
+    return re.sub(r"[^a-z0-9.-]+", "-", platform.node().lower()).strip("-.") or "node"
+
+
+@reporting
+def main(arguments: list[str]) -> int:
+    made = options.parser("join", "Make this machine a node of a hub.", EPILOG)
+    made.add_argument("hub", metavar="HOST[:PORT]", help="where the hub takes nodes (port 7444 unless given)")
+    made.add_argument("--token", help="from `edgelite token create` (default: $EDGELITE_TOKEN)")
+    made.add_argument("--name", default=own_name(), help="the node's name (default: this machine's, %(default)s)")
+    made.add_argument(
+        "--state", metavar="DIR", help=f"where the node keeps all it has (default: $EDGELITE_STATE or {DEFAULT_STATE})"
+    )
+    made.add_argument("--force", action="store_true", help="replace the identity that is there")
+    given = made.parse_args(arguments)
+    token = given.token or os.environ.get("EDGELITE_TOKEN")
+    if not token:
+        raise Failure("a token is needed: --token TOKEN, made on the hub with `edgelite token create`", 2)
+    state = given.state or os.environ.get("EDGELITE_STATE") or DEFAULT_STATE
+    hub = given.hub if re.search(r":\d+$", given.hub) else given.hub + ":7444"
+
+    from edgelite_ports.linux.join import join
+
+    try:
+        join(hub, token, given.name, state, force=given.force)
+    except EdgeliteError as error:
+        raise Failure(f"did not join {hub}: {error}", EXIT_FAILED) from error
+    shown = "" if state == DEFAULT_STATE else f" --state {state}"
+    sys.stdout.write(f"{given.name} joined {hub}; its identity is in {state}\nNext: edgelite agent{shown}\n")
+    return 0
