@@ -23,6 +23,8 @@ class Channel:
     port asks nothing. A deadline that a call moved is seen by the port through `node.step`.
     """
 
+    peer_address = ""  # the port sets it before `opened`: the address that it is connected to
+
     def opened(self, now_ms: int) -> None:
         raise NotImplementedError
 
@@ -40,11 +42,13 @@ class Channel:
 
 class Open:
     """Open `channel` to `target`: ("tls", host, port) the mutual TLS link with the node's identity;
-    ("tcp", host, port); ("serial", path, settings map). Name lookups block nobody."""
+    ("tcp", host, port); ("serial", path, settings map). Name lookups block nobody; `addresses` are tried after
+    those that the lookup gave, and alone where it fails."""
 
-    def __init__(self, channel: Channel, target: tuple) -> None:  # type: ignore[type-arg]
+    def __init__(self, channel: Channel, target: tuple, addresses: "list[str] | tuple[str, ...]" = ()) -> None:  # type: ignore[type-arg]
         self.channel = channel
         self.target = target
+        self.addresses = addresses
 
 
 class Close:
@@ -95,6 +99,14 @@ class InstallArtifact:
 
     def __init__(self, digest: bytes) -> None:
         self.digest = digest
+
+
+class StoreCertificate:
+    """Keep the node's renewed certificate (DER), atomically; the next connection uses it. No completion: while it
+    isn't kept, the hub asks for another renewal."""
+
+    def __init__(self, certificate: bytes) -> None:
+        self.certificate = certificate
 
 
 class Watchdog:
