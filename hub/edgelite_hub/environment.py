@@ -1,0 +1,21 @@
+"""What the hub's logic is given from outside, so that a simulator can run the real hub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edgelite_hub.ca import Authority
+from edgelite_hub.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """`unix_ms` is the hub's wall clock, which judges certificates and tokens and dates samples; sessions and
+    deadlines run on the monotonic `now_ms` that each call hands in. `log` takes one line for a person."""
+
+    settings: Settings
+    authority: Authority
+    unix_ms: Callable[[], int]
+    random_bytes: Callable[[int], bytes]
+    log: Callable[[str], None]
