@@ -16,6 +16,7 @@ and is bounded by DEPTH_MAX, because MicroPython's stack ends somewhere between 
 
 import struct
 
+from . import cbor_float, utf8
 from .errors import MisuseError, ProtocolError
 
 TYPE_CHECKING = False
@@ -26,125 +27,10 @@ if TYPE_CHECKING:
 DEPTH_MAX = 16  # containers inside one another; our own messages need 7, and 16 calls fit every stack
 
 INTEGER_MAX = 0xFFFFFFFFFFFFFFFF  # the largest argument that a CBOR head can carry
-_NAN = b"\xf9\x7e\x00"  # the only NaN: payloads would be 2**52 encodings of one value
 
 
 class CborError(ProtocolError):
     """The peer's bytes are not one CBOR item of this profile; `code` says why, see SPEC.md section 2.4."""
-
-
-# ---- floats: one conversion for both directions, on integers, so that it is exact where floats have 32 bits
-
-
-def _narrowed(bits: int, wide: "tuple[int, int]", narrow: "tuple[int, int]") -> int:
-    """The same number in the narrower binary format, or -1 where it does not fit exactly. Formats are
-    (exponent bits, fraction bits); NaN must not come here."""
-    exponent_bits, fraction_bits = wide
-    narrow_exponent_bits, narrow_fraction_bits = narrow
-    fraction = bits & ((1 << fraction_bits) - 1)
-    exponent = (bits >> fraction_bits) & ((1 << exponent_bits) - 1)
-    sign = (bits >> (fraction_bits + exponent_bits)) << (narrow_fraction_bits + narrow_exponent_bits)
-    narrow_top = (1 << narrow_exponent_bits) - 1
-    if exponent == (1 << exponent_bits) - 1:
-        return sign | (narrow_top << narrow_fraction_bits)  # infinity
-    if exponent == 0:
-        return sign if fraction == 0 else -1  # the narrower format has no room for a wider one's subnormals
-    narrow_exponent = exponent - ((1 << (exponent_bits - 1)) - 1) + (narrow_top >> 1)
-    dropped_bits = fraction_bits - narrow_fraction_bits
-    if narrow_exponent >= narrow_top:
-        return -1
-    if narrow_exponent <= 0:  # becomes a subnormal: the leading one turns explicit
-        fraction |= 1 << fraction_bits
-        dropped_bits += 1 - narrow_exponent
-        narrow_exponent = 0
-    if dropped_bits > fraction_bits or fraction & ((1 << dropped_bits) - 1):
-        return -1
-    return sign | (narrow_exponent << narrow_fraction_bits) | (fraction >> dropped_bits)
-
-
-_HALF = (5, 10)
-_SINGLE = (8, 23)
-_DOUBLE = (11, 52)
-
-
-def _half_to_float(bits: int) -> float:
-    """struct's "e" is not in every MicroPython build, so by hand; exact, also where floats have 32 bits."""
-    exponent = (bits >> 10) & 31
-    fraction = bits & 0x3FF
-    if exponent == 31:
-        magnitude = float("inf")
-    elif exponent == 0:
-        magnitude = fraction * 2.0**-24
-    else:
-        magnitude = (fraction + 1024) * 2.0 ** (exponent - 25)
-    return -magnitude if bits >> 15 else magnitude
-
-
-def _encoded_float(value: float) -> bytes:
-    if value != value:
-        return _NAN
-    double = struct.pack(">d", value)
-    if double[7] or double[6] or double[5] or double[4] & 0x1F:
-        return b"\xfb" + double  # the common case: digits that 32 bits cannot hold
-    single = _narrowed(int.from_bytes(double, "big"), _DOUBLE, _SINGLE)
-    if single < 0:
-        return b"\xfb" + double
-    half = _narrowed(single, _SINGLE, _HALF)
-    if half < 0:
-        return b"\xfa" + single.to_bytes(4, "big")
-    return b"\xf9" + half.to_bytes(2, "big")
-
-
-# ---- text: MicroPython decodes surrogates and overlong forms without a word, CPython refuses them
-
-
-def _runtime_checks_utf8() -> bool:
-    try:
-        str(b"\xed\xa0\x80", "utf-8")
-    except UnicodeError:
-        return True
-    return False
-
-
-_CHECK_UTF8 = not _runtime_checks_utf8()
-
-# Per lead byte: how many bytes follow, and the range of the first of them (RFC 3629 section 4). The narrow ranges
-# keep out overlong forms, surrogates and code points above U+10FFFF.
-_UTF8_LEADS = (
-    (0xC2, 0xDF, 1, 0x80, 0xBF),
-    (0xE0, 0xE0, 2, 0xA0, 0xBF),
-    (0xE1, 0xEC, 2, 0x80, 0xBF),
-    (0xED, 0xED, 2, 0x80, 0x9F),
-    (0xEE, 0xEF, 2, 0x80, 0xBF),
-    (0xF0, 0xF0, 3, 0x90, 0xBF),
-    (0xF1, 0xF3, 3, 0x80, 0xBF),
-    (0xF4, 0xF4, 3, 0x80, 0x8F),
-)
-
-
-def _utf8_length(data: bytes, position: int, end: int) -> int:
-    """How many bytes the character at `position` has, 0 where it is none."""
-    lead = data[position]
-    if lead < 0x80:
-        return 1
-    for first, last, following, low, high in _UTF8_LEADS:
-        if first <= lead <= last:
-            if position + following >= end or not low <= data[position + 1] <= high:
-                return 0
-            for offset in range(2, following + 1):
-                if data[position + offset] & 0xC0 != 0x80:
-                    return 0
-            return following + 1
-    return 0
-
-
-def _is_utf8(data: bytes, position: int, end: int) -> bool:
-    while position < end:
-        length = _utf8_length(data, position, end)
-        if length == 0:
-            return False
-        position += length
-    return True
 
 
 # ---- encoding
@@ -185,7 +71,7 @@ def _append_int(out: bytearray, value: int, depth: int) -> None:
 
 
 def _append_float(out: bytearray, value: float, depth: int) -> None:
-    out += _encoded_float(value)
+    out += cbor_float.shortest(value)
 
 
 def _append_bytes(out: bytearray, value: "bytes | bytearray", depth: int) -> None:
@@ -202,7 +88,7 @@ def _append_text(out: bytearray, value: str, depth: int) -> None:
         data = value.encode()
     except UnicodeError:
         raise MisuseError("text with a lone surrogate has no encoding") from None
-    if _CHECK_UTF8 and not _is_utf8(data, 0, len(data)):
+    if utf8.RUNTIME_IS_LAX and not utf8.is_utf8(data):
         raise MisuseError("text with a lone surrogate has no encoding")
     _append_head(out, 0x60, len(data))
     out += data
@@ -338,7 +224,7 @@ class _Decoder:
     def text(self, argument: int, depth: int) -> str:
         start = self.position
         data = self.byte_string(argument, depth)
-        if not _CHECK_UTF8 or _is_utf8(data, 0, argument):
+        if not utf8.RUNTIME_IS_LAX or utf8.is_utf8(data):
             try:
                 return str(data, "utf-8")
             except UnicodeError:
@@ -360,7 +246,7 @@ class _Decoder:
             key = self.key()
             key_bytes = self.data[start : self.position]
             if key_bytes <= key_before:
-                raise _bad_order(key, key_bytes == key_before)
+                raise _bad_order(start, key_bytes == key_before)
             key_before = key_bytes
             result[key] = self.item(depth + 1)
         return result
@@ -389,7 +275,10 @@ class _Decoder:
         start = self.position
         self.require(1 << (information - 24))
         self.position = start + (1 << (information - 24))
-        return _FLOAT_READERS[information - 25](self.data[start : self.position])
+        value = cbor_float.READERS[information - 25](self.data[start : self.position])
+        if value is None:
+            raise CborError("cbor_not_deterministic", "the float at byte %d has a shorter form" % (start - 1))
+        return value
 
 
 def _bad_information(information: int, initial: int, position: int) -> CborError:
@@ -400,53 +289,13 @@ def _bad_information(information: int, initial: int, position: int) -> CborError
     return CborError("cbor_indefinite_length", "head 0x%02x at byte %d" % (initial, position))
 
 
-def _bad_order(key: "int | str", duplicate: bool) -> CborError:
+def _bad_order(position: int, duplicate: bool) -> CborError:
     if duplicate:
-        return CborError("cbor_duplicate_key", "the key %r comes twice" % (key,))
-    return CborError("cbor_key_order", "the key %r comes after one that sorts behind it" % (key,))
-
-
-def _not_shortest_float() -> CborError:
-    return CborError("cbor_not_deterministic", "a float that fits fewer bits")
-
-
-def _read_half(data: bytes) -> float:
-    bits = int.from_bytes(data, "big")
-    if bits & 0x7C00 == 0x7C00 and bits & 0x3FF:
-        if bits != 0x7E00:
-            raise CborError("cbor_not_deterministic", "a NaN other than f97e00")
-        return float("nan")
-    return _half_to_float(bits)
-
-
-def _read_single(data: bytes) -> float:
-    if not (data[3] or data[2] & 0x1F):  # else it has digits that 16 bits cannot hold
-        bits = int.from_bytes(data, "big")
-        if _is_nan(bits, _SINGLE) or _narrowed(bits, _SINGLE, _HALF) >= 0:
-            raise _not_shortest_float()
-    elif _is_nan(int.from_bytes(data, "big"), _SINGLE):
-        raise _not_shortest_float()
-    return float(struct.unpack(">f", data)[0])
-
-
-def _read_double(data: bytes) -> float:
-    if not (data[7] or data[6] or data[5] or data[4] & 0x1F):
-        bits = int.from_bytes(data, "big")
-        if _is_nan(bits, _DOUBLE) or _narrowed(bits, _DOUBLE, _SINGLE) >= 0:
-            raise _not_shortest_float()
-    elif data[0] & 0x7F == 0x7F and data[1] >= 0xF0:
-        raise _not_shortest_float()  # NaN: an infinity has no low bits
-    return float(struct.unpack(">d", data)[0])
-
-
-def _is_nan(bits: int, wide: "tuple[int, int]") -> bool:
-    exponent_bits, fraction_bits = wide
-    top = (1 << exponent_bits) - 1
-    return (bits >> fraction_bits) & top == top and bits & ((1 << fraction_bits) - 1) != 0
+        return CborError("cbor_duplicate_key", "the key at byte %d came before" % position)
+    return CborError("cbor_key_order", "the key at byte %d sorts before the one in front of it" % position)
 
 
 _SIMPLE = {0xF4: False, 0xF5: True, 0xF6: None}
-_FLOAT_READERS = (_read_half, _read_single, _read_double)
 
 _READERS = (
     _Decoder.unsigned,
@@ -461,8 +310,9 @@ _READERS = (
 
 def decode(data: "bytes | bytearray | memoryview") -> object:
     """The value that `data` encodes: exactly one item, nothing behind it. CborError where it is anything else
-    than what `encode` gives for some value. Takes no more memory than a small multiple of `len(data)`, whatever
-    lengths the data claims.
+    than what `encode` gives for some value. Whatever lengths the data claims, nothing is allocated before the bytes
+    for it are there: the worst is about 100 bytes of memory for each byte of data (an array of empty maps), so the
+    frame bound that both ends agreed on bounds that too.
 
     Where floats have 32 bits, a 64-bit float loses the digits that the runtime cannot hold.
     """
