@@ -43,14 +43,14 @@ def find(path: str | None) -> Path:
     )
 
 
-def parse(text: str) -> Any:
+def parse(text: str, source: str) -> Any:
     """JSON where it is JSON (the hub writes that), so that PyYAML is needed only for other people's files."""
     try:
         return json.loads(text)
     except ValueError:
         from edgelite_cli.yaml import parse_documents
 
-        return next(iter(parse_documents(text, "kubeconfig")), None)
+        return next(iter(parse_documents(text, source)), None)
 
 
 def named(document: Any, section: str, name: str, inner: str) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def load(path: str | None) -> Access:
     """Read the current context. Failure where the file is absent, unreadable or says too little."""
     file = find(path)
     try:
-        document = parse(file.read_text())
+        document = parse(file.read_text(), str(file))
         name = document["current-context"]
         context = named(document, "contexts", name, "context")
         cluster = named(document, "clusters", context["cluster"], "cluster")

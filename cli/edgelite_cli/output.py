@@ -70,3 +70,8 @@ def size(size_bytes: int) -> str:
             return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
         size_bytes /= 1024  # type: ignore[assignment]
     raise AssertionError("unreachable")
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

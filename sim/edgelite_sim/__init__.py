@@ -1,0 +1,1 @@
+"""Simulated and emulated surroundings of real hubs and agents: outages, devices, and the demo built on them."""
