@@ -12,11 +12,41 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from dataclasses import dataclass, field
 
 OPEN, REFUSED, SILENT = "open", "refused", "silent"
 STATES = (OPEN, REFUSED, SILENT)
 PIECE_BYTES = 16384
+
+
+# struct tcp_info of linux/tcp.h: bytes acked, bytes received, segments out, segments in
+TCP_INFO_COUNTS = struct.Struct("=120xQQII")
+HEADER_BYTES = 52  # IPv4 and TCP with time stamps, as Linux sends each segment
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What one connection has carried, as the kernel counted it, both directions together."""
+
+    payload_bytes: int = 0
+    segments: int = 0
+
+    @property
+    def wire_bytes(self) -> int:
+        return self.payload_bytes + self.segments * HEADER_BYTES
+
+    def __add__(self, other: Traffic) -> Traffic:
+        return Traffic(self.payload_bytes + other.payload_bytes, self.segments + other.segments)
+
+    def __sub__(self, other: Traffic) -> Traffic:
+        return Traffic(self.payload_bytes - other.payload_bytes, self.segments - other.segments)
+
+
+def measure(connection: socket.socket) -> Traffic:
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_COUNTS.size)
+    acked, received, out, into = TCP_INFO_COUNTS.unpack(info)
+    return Traffic(acked + received, out + into)
 
 
 @dataclass(slots=True, eq=False)
@@ -27,6 +57,9 @@ class Pair:
     far: asyncio.StreamWriter | None = None
     dead: bool = False  # has swallowed bytes, so nothing may pass any more
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def traffic(self) -> Traffic:
+        return measure(self.near.get_extra_info("socket"))
 
     def reset(self) -> None:
         """End it so that both ends see a reset, not an orderly close."""
@@ -67,6 +100,10 @@ class Proxy:
             await self.refuse()
         elif self.server is None:
             await self.start()
+
+    def traffic(self) -> Traffic:
+        """Of the connections that are open now, on the near side, acknowledgements without data included."""
+        return sum((pair.traffic() for pair in self.pairs), Traffic())
 
     async def heal(self) -> None:
         await self.cut(OPEN)

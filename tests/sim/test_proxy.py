@@ -54,6 +54,10 @@ def test_open_carries_both_ways() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
         assert await ask(reader, writer, b"hello") == b"hello"
         assert (proxy.bytes_up, proxy.bytes_down) == (5, 5)
+        await asyncio.sleep(0.1)  # the last acknowledgement may be late
+        traffic = proxy.traffic()
+        assert traffic.payload_bytes == 10
+        assert traffic.segments >= 5  # three to connect, one each way
 
     play(scene)
 

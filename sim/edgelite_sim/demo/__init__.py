@@ -10,10 +10,11 @@ import tempfile
 from pathlib import Path
 
 from edgelite_cli.failure import Failure
-from edgelite_sim.demo.stage import NODES, Stage, StageError
+from edgelite_sim.demo.stage import NODES, Stage
 from edgelite_sim.demo.story import Story
 from edgelite_sim.demo.verdict import Verdict
 from edgelite_sim.demo.view import Picture, Row, View
+from edgelite_sim.site import SiteError
 
 ABOUT_S = 85.0  # how long it takes; for the progress bar
 
@@ -64,7 +65,7 @@ def main(arguments: list[str]) -> int:
     good = False
     try:
         good = asyncio.run(run(folder.resolve()))
-    except (StageError, Failure) as error:
+    except (SiteError, Failure) as error:
         sys.stderr.write(f"edgelite demo: FAILED: {error}\nLogs and journals are kept in {folder}\n")
         return 1
     finally:

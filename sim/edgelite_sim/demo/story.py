@@ -7,10 +7,11 @@ import contextlib
 import itertools
 
 from edgelite_sim.demo import watch
-from edgelite_sim.demo.stage import NODES, TROUBLED, Stage, StageError, now_ms, until
+from edgelite_sim.demo.stage import NODES, TROUBLED, Stage, now_ms
 from edgelite_sim.demo.verdict import Verdict, judge, parse_log
 from edgelite_sim.demo.view import View
 from edgelite_sim.proxy import REFUSED, SILENT
+from edgelite_sim.site import SiteError, until
 
 OUTAGE_S = 20.0
 QUIET_S = 4.0  # between the acts, so that one sees what is normal
@@ -35,10 +36,10 @@ class Story:
     async def set_up(self) -> None:
         stage = self.stage
         self.act("starting the hub and the meter")
-        await asyncio.gather(stage.start_hub(), stage.start_meter())
-        token = (await stage.command("token", "create", "--ttl", "10m")).strip()
+        await asyncio.gather(stage.start(), stage.start_meter())
+        token = await stage.token()
         self.act("three nodes join with a token, each over mutual TLS with a key of its own")
-        await asyncio.gather(*(stage.join(node, token) for node in NODES))
+        await stage.join_all(token)
         for node in NODES:
             await stage.start_agent(node)
 
@@ -82,7 +83,7 @@ class Story:
 
     def check_untouched(self, before: tuple[int, int] | None, after: tuple[int, int] | None) -> None:
         if before is None or after is None or before[0] != after[0] or after[1] <= before[1]:
-            raise StageError(f"the workload did not live through the agent's death: {before} became {after}")
+            raise SiteError(f"the workload did not live through the agent's death: {before} became {after}")
         beats = [time_ms for pid, time_ms in self.stage.beats(TROUBLED) if pid == after[0]]
         pause = max((b - a for a, b in itertools.pairwise(beats)), default=0)
         dead = self.stage.dead[-1]
@@ -94,7 +95,7 @@ class Story:
     async def outage(self, state: str, text: str, trouble: bool) -> None:
         self.act(text)
         began = asyncio.get_running_loop().time()
-        await self.stage.proxy.cut(state)
+        await self.stage.link.cut(state)
         if trouble:
             await asyncio.sleep(4)
             await self.workload_dies()
@@ -102,7 +103,7 @@ class Story:
             await self.agent_dies()
         await asyncio.sleep(max(0, OUTAGE_S - (asyncio.get_running_loop().time() - began)))
         backlog = self.view.picture.backlog
-        await self.stage.proxy.heal()
+        await self.stage.link.heal()
         self.act("the link is back")
         healed_ms = now_ms()
         await self.delivered()
@@ -124,11 +125,11 @@ class Story:
         self.act("the Device is deleted; the meter's own log is compared with the hub's store")
         await asyncio.sleep(QUIET_S)
         stage = self.stage
-        await stage.proxy.heal()
+        await stage.link.heal()
         await self.delivered()
         await stage.command("delete", "-f", str(stage.folder / "meter.yaml"))
         await asyncio.sleep(1.5)
-        with contextlib.suppress(StageError):  # the verdict says what is missing, better than a timeout
+        with contextlib.suppress(SiteError):  # the verdict says what is missing, better than a timeout
             await self.delivered()
         dead = [(start - IN_FLIGHT_MS, end) for start, end in stage.dead]
         stored = await asyncio.to_thread(watch.stored_counts, stage)

@@ -69,7 +69,7 @@ def look_around(stage: Stage, picture: Picture) -> None:
         row.memory = pss_text(process.pid) if process and process.is_alive() else "no agent"
         beat = stage.heartbeat(row.node)
         row.pid = "-" if beat is None else f"{beat[0]}" + ("" if now_ms() - beat[1] < 1500 else " (silent)")
-    picture.rows[TROUBLED].link = stage.proxy.state
+    picture.rows[TROUBLED].link = stage.link.state
     picture.answered = len(parse_log(stage.answered()))
     look_at_nodes(stage, picture.rows)
     look_at_pods(stage, picture.rows)
