@@ -4,13 +4,20 @@ A driver is a module. It has no I/O: its buses are channels (`edgelite.effects.C
 feeds. The module offers
 
     NAME                                   "modbus"
-    check_protocol(config) -> config       validated copy of DEVICE_PROTOCOL, or ConfigurationError naming the path
+    check_protocol(config) -> protocol     DEVICE_PROTOCOL validated; ConfigurationError names the path
     check_visitor(config, property) -> visitor   the same for one property's visitor; `property` is the compact form
     target(protocol) -> tuple              what `effects.Open` opens; devices with an equal target share one bus
-    make_bus(target) -> Bus
+    make_bus(target, random_bytes) -> Bus  `random_bytes(count)` for the jitter of reconnects
+    same_value(visitor, one, other) -> bool   True where the device could not tell the two values apart when they
+                                           are written; ConfigurationError where it cannot hold one of them
+
+What the checks return is the driver's own and comes back to it in requests; the agent looks into neither. Paths of
+errors start at the Device's spec or its property: "protocol.configData.port", "visitors.configData.offset".
 
 A bus serves requests one after another as its medium allows, and gives one result for each: a dead device must
 never keep the requests for another one waiting longer than its own timeout.
+
+`edgelite_drivers.testing` holds a suite that checks any driver against this contract.
 """
 
 from edgelite.effects import Channel
@@ -29,13 +36,13 @@ class ConfigurationError(EdgeliteError):
 class Request:
     """Read the properties of `visitors` (validated, by property name) of one device, or write one value.
 
-    `number` comes back with the result. `value` is None for a read.
+    `number` comes back with the result. `value` is None for a read; for a write `visitors` has one entry.
     """
 
     def __init__(
         self,
         number: int,
-        protocol: "dict[str, object]",
+        protocol: object,
         visitors: "dict[str, object]",
         value: "int | float | str | bool | bytes | None" = None,
     ) -> None:
@@ -47,19 +54,30 @@ class Request:
 
 class Result:
     """`values` has what was read; `errors` why a property has none ("Modbus exception 2: illegal data address").
-    `answered` is False where the device said nothing at all: it counts as offline."""
+    A write that the device confirmed has neither. `answered` is False where the device said nothing at all: it
+    counts as offline. `time_ms` is when the answer arrived (monotonic), None to take the time of `next_result`.
+
+    The text of an error is the same as long as its cause is: no countdowns, no counters.
+    """
 
     def __init__(
-        self, number: int, values: "dict[str, int | float | str | bool | bytes]", errors: "dict[str, str]", answered: bool
+        self,
+        number: int,
+        values: "dict[str, int | float | str | bool | bytes]",
+        errors: "dict[str, str]",
+        answered: bool,
+        time_ms: "int | None" = None,
     ) -> None:
         self.number = number
         self.values = values
         self.errors = errors
         self.answered = answered
+        self.time_ms = time_ms
 
 
 class Bus(Channel):
-    """One medium with the devices on it."""
+    """One medium with the devices on it. Whoever owns it calls `wants_open` and `wants_close` after `step`, opens
+    or closes the channel, and asks again when `closed` has come."""
 
     def submit(self, request: Request, now_ms: int) -> None:
         raise NotImplementedError
@@ -75,3 +93,7 @@ class Bus(Channel):
     def wants_open(self, now_ms: int) -> bool:
         """True while the channel is closed, there is work, and its reconnect backoff has passed."""
         raise NotImplementedError
+
+    def wants_close(self, now_ms: int) -> bool:
+        """True while the channel is open and of no use any more: the peer broke its framing or went silent."""
+        return False

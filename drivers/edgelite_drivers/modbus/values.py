@@ -1,0 +1,113 @@
+"""Register bytes to typed values and back: type, byte order, register order, scale.
+
+Big-endian and the high register first is the rule; `isSwap` swaps the two bytes of each register, `isRegisterSwap`
+turns the order of the registers round. The four combinations are what is called ABCD, BADC, CDAB and DCBA.
+"""
+
+import struct
+
+from edgelite.driver import ConfigurationError
+from edgelite_protocol.values import is_finite, is_number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edgelite_drivers.modbus.config import Visitor
+
+# type: struct code, registers (0: as many as `limit` says), lowest and highest integer
+TYPES = {
+    "int16": ("h", 1, -0x8000, 0x7FFF),
+    "uint16": ("H", 1, 0, 0xFFFF),
+    "int32": ("i", 2, -0x80000000, 0x7FFFFFFF),
+    "uint32": ("I", 2, 0, 0xFFFFFFFF),
+    "int64": ("q", 4, -0x8000000000000000, 0x7FFFFFFFFFFFFFFF),
+    "uint64": ("Q", 4, 0, 0xFFFFFFFFFFFFFFFF),
+    "float32": ("f", 2, 0, 0),
+    "float64": ("d", 4, 0, 0),
+    "bool": ("", 1, 0, 1),
+    "string": ("", 0, 0, 0),
+    "bytes": ("", 0, 0, 0),
+}
+FLOAT32_MAX = 3.4028234e38
+
+
+class ValueRefused(ValueError):
+    """The registers hold no value of the configured type; the text says why."""
+
+
+def decode(visitor: "Visitor", data: bytes) -> "int | float | str | bool | bytes":
+    """The value that the registers `data` hold; ValueRefused where they hold none."""
+    data = _arrange(visitor, data)
+    if visitor.type == "bytes":
+        return data
+    if visitor.type == "string":
+        return _text(data)
+    if visitor.type == "bool":
+        return data[0] != 0 or data[1] != 0
+    value = struct.unpack(">" + TYPES[visitor.type][0], data)[0]
+    if not is_finite(value):
+        raise ValueRefused("the device holds no number")
+    return _scaled(visitor, value)
+
+
+def encode(visitor: "Visitor", value: object) -> bytes:
+    """The register bytes that hold `value`; ConfigurationError where they cannot."""
+    if visitor.type == "bytes" or visitor.type == "string":
+        data = _padded(visitor, value)
+    elif visitor.type == "bool":
+        data = b"\0\1" if value else b"\0\0"
+    elif is_number(value):
+        data = _number(visitor, value)  # type: ignore[arg-type]
+    else:
+        raise ConfigurationError("value", "must be a number")
+    return _arrange(visitor, data)
+
+
+def _scaled(visitor: "Visitor", value: "int | float") -> "int | float":
+    scaled = value if visitor.scale == 1 else value * visitor.scale
+    if visitor.is_integer:
+        return scaled if isinstance(scaled, int) else round(scaled)
+    return float(scaled)
+
+
+def _number(visitor: "Visitor", value: "int | float") -> bytes:
+    code, _, lowest, highest = TYPES[visitor.type]
+    raw = value if visitor.scale == 1 else value / visitor.scale
+    if code in "fd":
+        raw = float(raw)
+        if not is_finite(raw) or (code == "f" and not -FLOAT32_MAX <= raw <= FLOAT32_MAX):
+            raise ConfigurationError("value", "%r does not fit %s" % (value, visitor.type))
+        return struct.pack(">" + code, raw)
+    raw = raw if isinstance(raw, int) else round(raw)
+    if not lowest <= raw <= highest:
+        raise ConfigurationError("value", "%r does not fit %s" % (value, visitor.type))
+    return struct.pack(">" + code, raw)
+
+
+def _arrange(visitor: "Visitor", data: bytes) -> bytes:
+    """Its own inverse: both orders are."""
+    if visitor.is_register_swap:
+        data = b"".join([data[index : index + 2] for index in range(len(data) - 2, -1, -2)])
+    if visitor.is_swap:
+        data = b"".join([bytes([data[index + 1], data[index]]) for index in range(0, len(data), 2)])
+    return data
+
+
+def _text(data: bytes) -> str:
+    end = data.find(b"\0")
+    text = (data if end < 0 else data[:end]).rstrip(b" ")
+    for byte in text:
+        if not 0x20 <= byte <= 0x7E:
+            raise ValueRefused("the device holds no printable ASCII text")
+    return str(text, "ascii")
+
+
+def _padded(visitor: "Visitor", value: object) -> bytes:
+    size_bytes = visitor.count * 2
+    if isinstance(value, str):
+        for character in value:
+            if not " " <= character <= "~":
+                raise ConfigurationError("value", "must be printable ASCII text")
+        value = value.encode()
+    if not isinstance(value, bytes) or len(value) > size_bytes:
+        raise ConfigurationError("value", "must have at most %d bytes" % size_bytes)
+    return value + b"\0" * (size_bytes - len(value))

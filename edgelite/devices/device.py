@@ -1,0 +1,315 @@
+"""One device: its cycles, its twins, and what the hub is told of it."""
+
+from edgelite.devices import desired as desired_states
+from edgelite.devices.rules import Hold
+from edgelite.devices.schedule import Cycle
+from edgelite.devices.twin import Twin
+from edgelite.driver import ConfigurationError, Request, Result
+from edgelite_protocol import messages
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edgelite.context import Context
+    from edgelite.devices.config import DeviceConfig
+    from edgelite.devices.lines import Line
+
+SPACE_TWIN = 3
+DEVICE_HOLD_MS = 10_000  # between two reports of one device's state
+REPORT_BYTES_MAX = 2_000  # of the values in one telemetry report: it must fit the smallest frame with room to spare
+ONCE_AGAIN_MS = 60_000  # until a property that is read once is asked for again, when it gave no value
+VALUE_BYTES = 9  # of a number or a bool in CBOR, at most
+
+
+class Collection:
+    """A request in flight: what for, and for the schedule's which time."""
+
+    def __init__(self, device: "Device", twins: "list[Twin]", cycle: "Cycle | None", due_ms: int) -> None:
+        self.device = device
+        self.twins = twins
+        self.cycle = cycle
+        self.due_ms = due_ms
+        self.is_write = False
+
+
+class Device:
+    """`submit(collection, request, now_ms)` hands a request to the device's line; the result comes to `finish`."""
+
+    def __init__(
+        self, key: str, context: "Context", submit: "Callable[[Collection, Request, Line, int], None]"
+    ) -> None:
+        self.key = key
+        self.line: Line | None = None
+        self._context = context
+        self._submit = submit
+        self._config: DeviceConfig | None = None
+        self._twins: dict[str, Twin] = {}
+        self._cycles: list[Cycle] = []
+        self._state = ""  # "" until something is known
+        self._reason = ""
+        self._hold = Hold(DEVICE_HOLD_MS)
+
+    # ---- configuration
+
+    def configure(self, config: "DeviceConfig", line: "Line", now_ms: int) -> None:
+        """Take a new configuration; what reads the same as before goes on undisturbed."""
+        old_twins = self._twins
+        if self.line is not line:
+            self._cycles = []  # whatever they wait for will not come
+        self._config = config
+        self.line = line
+        self._twins = {}
+        if self._state == "unhealthy":
+            self._state = ""
+        for property in config.properties:
+            twin = old_twins.get(property.name)
+            if twin is None or twin.property.source != property.source:
+                twin = Twin(property)
+                self._recall(twin)
+            twin.property = property
+            self._twins[property.name] = twin
+        for name in old_twins:
+            if self._twins.get(name) is not old_twins[name]:
+                old_twins[name].is_gone = True
+        self._renew_cycles(now_ms)
+        self._take_desired(now_ms)
+
+    def refuse(self, reason: str) -> None:
+        """Its configuration is no good: it reads nothing until a better one comes."""
+        self.stop()
+        self._state = "unhealthy"
+        self._reason = reason
+
+    def stop(self) -> None:
+        """What is in flight is nobody's any more."""
+        for twin in self._twins.values():
+            twin.is_gone = True
+        self._twins = {}
+        self._cycles = []
+        self._config = None
+        self.line = None
+
+    def forget(self) -> None:
+        """The device is gone: so is what was kept of it."""
+        journal = self._context.journal
+        prefix = self.key + "/"
+        keys = [key for key in journal.keys(SPACE_TWIN) if key.startswith(prefix)]
+        if keys:
+            journal.write([("delete", SPACE_TWIN, key) for key in keys])
+
+    def _renew_cycles(self, now_ms: int) -> None:
+        periods = sorted({twin.property.collect_ms for twin in self._twins.values()})
+        kept = {cycle.period_ms: cycle for cycle in self._cycles}
+        self._cycles = [kept.get(period) or Cycle(period, now_ms) for period in periods]
+
+    def _take_desired(self, now_ms: int) -> None:
+        unread = []
+        for property in self._config.properties if self._config else []:
+            twin = self._twins[property.name]
+            if twin.desired.want(property) and not self._is_due(property.collect_ms, now_ms):
+                unread.append(twin)
+        if unread:
+            self._read(unread, None, now_ms, now_ms)
+
+    def _is_due(self, collect_ms: int, now_ms: int) -> bool:
+        for cycle in self._cycles:
+            if cycle.period_ms == collect_ms:
+                return cycle.due_ms is not None and cycle.due_ms <= now_ms
+        return False
+
+    # ---- collection
+
+    def step(self, now_ms: int) -> "int | None":
+        """Start what is due; the next deadline."""
+        deadline_ms: int | None = None
+        for cycle in self._cycles:
+            due_ms = cycle.take(now_ms)
+            if due_ms is not None:
+                twins = [twin for twin in self._twins.values() if twin.property.collect_ms == cycle.period_ms]
+                self._read(twins, cycle, due_ms, now_ms)
+            if cycle.due_ms is not None and (deadline_ms is None or cycle.due_ms < deadline_ms):
+                deadline_ms = cycle.due_ms
+        return self._report_states(now_ms, deadline_ms)
+
+    def finish(self, collection: Collection, result: Result, now_ms: int) -> None:
+        """The end of one request."""
+        if collection.cycle is not None:
+            collection.cycle.is_collecting = False
+        twins = [twin for twin in collection.twins if not twin.is_gone]
+        if not twins:
+            return
+        self._notice_presence(result)
+        if collection.is_write:
+            self._finish_write(twins[0], result, now_ms)
+        else:
+            self._finish_read(collection, twins, result, now_ms)
+
+    def _read(self, twins: "list[Twin]", cycle: "Cycle | None", due_ms: int, now_ms: int) -> None:
+        if cycle is not None:
+            cycle.is_collecting = True
+        self._send(Collection(self, twins, cycle, due_ms), None, now_ms)
+
+    def _send(self, collection: Collection, value: "int | float | str | bool | bytes | None", now_ms: int) -> None:
+        if self._config is None or self.line is None:
+            return
+        visitors = {twin.property.name: twin.property.visitor for twin in collection.twins}
+        self._submit(collection, Request(0, self._config.protocol, visitors, value), self.line, now_ms)
+
+    def _notice_presence(self, result: Result) -> None:
+        if result.answered:
+            self._state = "online"
+            self._reason = ""
+            return
+        self._state = "offline"
+        for name in sorted(result.errors):
+            self._reason = result.errors[name]
+            break
+
+    def _finish_read(self, collection: Collection, twins: "list[Twin]", result: Result, now_ms: int) -> None:
+        time_ms = now_ms if result.time_ms is None else result.time_ms
+        passed: dict[str, int | float | str | bool | bytes] = {}
+        for twin in twins:
+            name = twin.property.name
+            value = result.values.get(name)
+            if value is None:
+                twin.take_error(result.errors.get(name, "the driver gave no value"), time_ms)
+            else:
+                twin.take_value(value, time_ms)
+                if twin.property.report_to_cloud and twin.rule.passes(twin.property, value, collection.due_ms):
+                    passed[name] = value
+        cycle = collection.cycle
+        if result.errors and cycle is not None and cycle.period_ms == 0:
+            cycle.due_ms = now_ms + ONCE_AGAIN_MS
+        self._report_values(passed, time_ms)
+        for twin in twins:
+            self._compare(twin, now_ms)
+
+    def _finish_write(self, twin: Twin, result: Result, now_ms: int) -> None:
+        error = result.errors.get(twin.property.name)
+        event = desired_states.WRITTEN if error is None else desired_states.REFUSED
+        self._act(twin, twin.desired.happen(event, error or "", now_ms), now_ms)
+
+    # ---- desired values
+
+    def _compare(self, twin: Twin, now_ms: int) -> None:
+        desired = twin.desired
+        if desired.state in (desired_states.NONE, desired_states.SETTLED, desired_states.IMPOSSIBLE):
+            return
+        error = twin.error
+        if error:
+            event = desired_states.NO_VALUE
+        else:
+            event = self._comparison(twin)
+            error = "the device holds another value after it was written"
+        self._act(twin, desired.happen(event, error, now_ms), now_ms)
+
+    def _comparison(self, twin: Twin) -> str:
+        config = self._config
+        if config is None:
+            return desired_states.NO_VALUE
+        try:
+            same = config.driver.same_value(twin.property.visitor, twin.desired.value, twin.value)
+        except ConfigurationError as error:
+            twin.desired.impossible(error.text)
+            return desired_states.NO_VALUE
+        return desired_states.EQUAL if same else desired_states.DIFFERENT
+
+    def _act(self, twin: Twin, action: str, now_ms: int) -> None:
+        if action == desired_states.WRITE:
+            collection = Collection(self, [twin], None, now_ms)
+            collection.is_write = True
+            self._send(collection, twin.desired.value, now_ms)
+        elif action == desired_states.READ:
+            self._read([twin], None, now_ms, now_ms)
+        elif twin.desired.state == desired_states.SETTLED:
+            self._keep(twin)
+
+    def _retry_desired(self, twin: Twin, now_ms: int) -> "int | None":
+        """The time of the next try, None when there is none to wait for."""
+        desired = twin.desired
+        if desired.state != desired_states.FAILED:
+            return None
+        if now_ms < desired.retry_ms:
+            return desired.retry_ms
+        self._act(twin, desired.happen(desired_states.RETRY, "", now_ms), now_ms)
+        return None
+
+    def _place(self, twin: Twin) -> str:
+        return self.key + "/" + twin.property.name
+
+    def _keep(self, twin: Twin) -> None:
+        uid = self._config.uid if self._config else ""
+        text = "%s %d %s" % (uid, twin.desired.version, twin.desired.text)
+        self._context.journal.write([("put", SPACE_TWIN, self._place(twin), text.encode())])
+
+    def _recall(self, twin: Twin) -> None:
+        """What was settled in an earlier run, unless it was said of another device with this name."""
+        kept = self._context.journal.get(SPACE_TWIN, self._place(twin))
+        if kept is None or self._config is None:
+            return
+        uid, version, text = str(bytes(kept), "utf-8").split(" ", 2)
+        if uid == self._config.uid:
+            twin.desired.settled_before(text, int(version))
+
+    # ---- reports
+
+    def _report_values(self, values: "dict[str, int | float | str | bool | bytes]", time_ms: int) -> None:
+        part: dict[str, int | float | str | bool | bytes] = {}
+        size_bytes = 0
+        for name in sorted(values):
+            value = values[name]
+            value_bytes = len(name) + 3 + (3 * len(value) if isinstance(value, (str, bytes)) else VALUE_BYTES)
+            if part and size_bytes + value_bytes > REPORT_BYTES_MAX:
+                self._report_part(part, time_ms)
+                part = {}
+                size_bytes = 0
+            part[name] = value
+            size_bytes += value_bytes
+        if part:
+            self._report_part(part, time_ms)
+
+    def _report_part(self, values: "dict[str, int | float | str | bool | bytes]", time_ms: int) -> None:
+        body: dict[int, object] = {
+            messages.REPORT: messages.REPORT_TELEMETRY,
+            messages.TELEMETRY_DEVICE: self.key,
+            messages.TELEMETRY_TIME: self._context.clock.time(time_ms),
+            messages.TELEMETRY_VALUES: values,
+        }
+        self._context.report(messages.LANE_TELEMETRY, body, None)
+
+    def _report_states(self, now_ms: int, deadline_ms: "int | None") -> "int | None":
+        for twin in self._twins.values():
+            due_ms = self._retry_desired(twin, now_ms)
+            if due_ms is not None and (deadline_ms is None or due_ms < deadline_ms):
+                deadline_ms = due_ms
+            due_ms = twin.report_deadline_ms()
+            if due_ms is not None and due_ms <= now_ms:
+                self._report_twin(twin, now_ms)
+            elif due_ms is not None and (deadline_ms is None or due_ms < deadline_ms):
+                deadline_ms = due_ms
+        return self._report_presence(now_ms, deadline_ms)
+
+    def _report_twin(self, twin: Twin, now_ms: int) -> None:
+        time = self._context.clock.time(twin.time_ms if twin.quality else now_ms)
+        body = twin.report(self.key, time, self._context.journal.generation, now_ms)
+        self._context.report(messages.LANE_STATE, body, "t/" + self._place(twin))
+
+    def _report_presence(self, now_ms: int, deadline_ms: "int | None") -> "int | None":
+        state = (self._state, self._reason)
+        due_ms = self._hold.deadline_ms(state) if self._state else None
+        if due_ms is None:
+            return deadline_ms
+        if due_ms > now_ms:
+            return due_ms if deadline_ms is None or due_ms < deadline_ms else deadline_ms
+        self._hold.tell(state, now_ms)
+        body: dict[int, object] = {
+            messages.REPORT: messages.REPORT_DEVICE,
+            messages.DEVICE_STATE_DEVICE: self.key,
+            messages.DEVICE_STATE_TIME: self._context.clock.time(now_ms),
+            messages.DEVICE_STATE: self._state,
+        }
+        if self._reason:
+            body[messages.DEVICE_STATE_REASON] = self._reason
+        self._context.report(messages.LANE_STATE, body, "d/" + self.key)
+        return deadline_ms

@@ -1,0 +1,125 @@
+"""All devices of a node: who is configured, whose turn it is, and which result belongs to whom."""
+
+from edgelite.devices.config import parse_device
+from edgelite.devices.device import Collection, Device
+from edgelite.devices.lines import Lines
+from edgelite.driver import Bus, ConfigurationError, Request
+from edgelite_protocol import messages
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from edgelite.context import Context
+    from edgelite.devices.lines import Line
+
+DRIVER_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_"
+DRIVER_NAME_SIZE_MAX = 64
+
+
+def load_driver(name: str) -> "Any":
+    """The driver's module; ImportError where there is none on this node."""
+    return __import__("edgelite_drivers." + name, None, None, ["NAME"])
+
+
+class Devices:
+    """`set_desired` and `step` are called by the node; buses are opened by effects, and the port feeds them."""
+
+    def __init__(self, context: "Context", load_driver: "Callable[[str], Any]" = load_driver) -> None:
+        self._context = context
+        self._load_driver = load_driver
+        self._devices: dict[str, Device] = {}
+        self._lines = Lines(context.emit, context.random_bytes)
+        self._collections: dict[int, Collection] = {}  # in flight, by request number
+        self._last_number = 0
+
+    def set_desired(self, key: str, device: "dict[int, object] | None", now_ms: int) -> None:
+        """Take on, change or (None) drop the device `key`, "namespace/name". A configuration that does not hold
+        makes this device unhealthy and disturbs no other."""
+        if device is None:
+            self._drop(key)
+            return
+        known = self._devices.get(key)
+        if known is None:
+            known = self._devices[key] = Device(key, self._context, self._submit)
+        old_line = known.line
+        try:
+            config = parse_device(device, self._driver(device))
+        except ConfigurationError as error:
+            known.refuse(str(error))
+        else:
+            known.configure(config, self._lines.acquire(config.driver, config.protocol), now_ms)
+        if known.line is not old_line:
+            self._forget_collections(known)
+        if old_line is not None:
+            self._lines.release(old_line)
+
+    def step(self, now_ms: int) -> "int | None":
+        """Take results, start what is due; the next deadline in ms, None when only input can change anything."""
+        self._lines.step(now_ms)
+        self._take_results(now_ms)
+        deadline_ms: int | None = None
+        for device in self._devices.values():
+            deadline_ms = _earlier(deadline_ms, device.step(now_ms))
+        if self._take_results(now_ms):  # a bus may answer at once, for a unit that it knows to be silent
+            for device in self._devices.values():
+                deadline_ms = _earlier(deadline_ms, device.step(now_ms))
+        return _earlier(deadline_ms, self._lines.step(now_ms))
+
+    def buses(self) -> "list[Bus]":
+        return self._lines.buses()
+
+    def _drop(self, key: str) -> None:
+        device = self._devices.pop(key, None)
+        if device is None:
+            return
+        line = device.line
+        device.stop()
+        device.forget()
+        self._forget_collections(device)
+        if line is not None:
+            self._lines.release(line)
+
+    def _forget_collections(self, device: Device) -> None:
+        for number in [number for number, row in self._collections.items() if row.device is device]:
+            del self._collections[number]
+
+    def _driver(self, device: "dict[int, object]") -> "Any":
+        name = device.get(messages.DEVICE_DRIVER)
+        if not isinstance(name, str) or not 1 <= len(name) <= DRIVER_NAME_SIZE_MAX:
+            raise ConfigurationError("protocol.protocolName", "must name a driver")
+        for character in name:
+            if character not in DRIVER_NAME_CHARACTERS:
+                raise ConfigurationError("protocol.protocolName", "is no driver's name: " + name)
+        try:
+            driver = self._load_driver(name)
+        except ImportError as error:
+            raise ConfigurationError("protocol.protocolName", "no driver %s here: %s" % (name, error)) from error
+        if not hasattr(driver, "make_bus"):
+            raise ConfigurationError("protocol.protocolName", "%s is no driver" % name)
+        return driver
+
+    def _submit(self, collection: Collection, request: Request, line: "Line", now_ms: int) -> None:
+        self._last_number += 1
+        request.number = self._last_number
+        self._collections[request.number] = collection
+        line.bus.submit(request, now_ms)
+
+    def _take_results(self, now_ms: int) -> bool:
+        """True where there were any. Handling one may submit more, whose results are taken too."""
+        results = self._lines.results()
+        had_results = len(results) > 0
+        while results:
+            for result in results:
+                collection = self._collections.pop(result.number, None)
+                if collection is not None:
+                    collection.device.finish(collection, result, now_ms)
+            results = self._lines.results()
+        return had_results
+
+
+def _earlier(one: "int | None", other: "int | None") -> "int | None":
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
