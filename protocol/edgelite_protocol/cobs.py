@@ -75,10 +75,15 @@ class PacketReader:
         self._start = 0  # of the next packet in the buffer
         self._skipping = False  # until the next zero: what came before it was too long
 
+    @property
+    def held_bytes(self) -> int:
+        """What was fed and not yet taken or skipped."""
+        return len(self._buffer) - self._start
+
     def feed(self, data: "bytes | bytearray | memoryview") -> None:
         """Takes what arrived, whatever its cut. MisuseError where more than a packet already waits to be taken:
         feeding on would grow the buffer without a bound."""
-        if len(self._buffer) - self._start > _stuffed_bytes_max(self.packet_bytes_max + CRC_BYTES):
+        if self.held_bytes > _stuffed_bytes_max(self.packet_bytes_max + CRC_BYTES):
             raise MisuseError("take the packets before feeding more")
         if self._start:
             self._buffer = self._buffer[self._start :]
@@ -114,8 +119,7 @@ class PacketReader:
 
     def _shed_overlong(self) -> None:
         """No end in sight: nothing that long is a packet, so stop keeping it."""
-        pending_bytes = len(self._buffer) - self._start
-        if self._skipping or pending_bytes > _stuffed_bytes_max(self.packet_bytes_max + CRC_BYTES):
+        if self._skipping or self.held_bytes > _stuffed_bytes_max(self.packet_bytes_max + CRC_BYTES):
             if not self._skipping:
                 self._skipping = True
                 self.dropped_count += 1
