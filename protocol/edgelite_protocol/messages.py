@@ -28,15 +28,16 @@ PING = 1  # {1: number}
 PONG = 2  # {1: number of the ping}
 GOODBYE = 3  # {1: error code (text), 2: text}; the last message of a session
 CREDIT = 4  # {1: stream, 2: bytes that the peer may send on it in addition}
-OPEN = 5  # {1: stream, 2: purpose, 3: parameters (map)}; opens a bulk stream
+OPEN = 5  # {1: stream, 2: purpose, 3: parameters (map), 4: credit in bytes}; opens a bulk stream
 DATA = 6  # {1: bytes}; on the bulk stream itself
 CLOSE = 7  # {1: stream, 2: error code (text, "" = complete), 3: text}
 
 # ---- node to hub
 HELLO = 16
 APPLIED = 17  # {1: epoch, 2: revision, 3: digest}; journaled and synced, so never sent again
-REPORTS = 18  # {1: lane, 2: generation, 3: [[sequence, body], ...]}; ascending, synced before they are sent
-RENEW = 19  # {}: a new certificate for the key of this session
+REPORTS = 18  # {1: lane, 2: generation, 3: [[sequence, body], ...], 4: journal id where it is not HELLO's};
+# ascending, synced before they are sent
+RENEW = 19  # {}: a new certificate for the key of this session; in place of HELLO where the old one has ended
 DIVERGED = 20  # {1: epoch held, 2: revision held, 3: epoch offered}: goes on with what runs, awaits ADOPT
 
 # ---- hub to node
@@ -45,7 +46,8 @@ ENTRY = 33  # {1: revision, 2: kind, 3: key (text), 4: value (map), absent when 
 SNAPSHOT_BEGIN = 34  # {1: epoch, 2: revision, 3: digest, 4: count of entries}
 SNAPSHOT_ENTRY = 35  # {1: kind, 2: key, 3: value}
 SNAPSHOT_END = 36  # {1: revision}
-ACKNOWLEDGE = 37  # {1: lane, 2: generation, 3: sequence}: all up to here is durable at the hub
+ACKNOWLEDGE = 37  # {1: lane, 2: generation, 3: sequence, 4: journal id where it is not HELLO's}: all that was
+# sent on the lane up to here is durable at the hub
 RENEWED = 38  # {1: certificate (DER)}
 ADOPT = 39  # {1: epoch}: a person decided that the node shall follow this epoch's snapshot
 SNAPSHOT_OFFER = 40  # {1: epoch, 2: revision}: what a hub with an epoch foreign to the node announces
@@ -53,7 +55,7 @@ SNAPSHOT_OFFER = 40  # {1: epoch, 2: revision}: what a hub with an epoch foreign
 # ---- joining, before any hello, on STREAM_CONTROL
 JOIN_CA_REQUEST = 48  # {}: over a connection whose certificate nobody has checked yet
 JOIN_CA = 49  # {1: CA certificate (DER)}; the node compares its SHA-256 with the token's
-JOIN = 50  # {1: token secret (text), 2: node name, 3: certificate request (DER)}; over a verified connection
+JOIN = 50  # {1: "token id.token secret" (text), 2: node name, 3: certificate request (DER)}; over a verified connection
 JOINED = 51  # {1: node certificate (DER), 2: CA certificate (DER), 3: node name}
 
 # Keys of HELLO
@@ -206,6 +208,7 @@ DEVICE_STATE = 3  # "online" | "offline" | "unhealthy"
 DEVICE_STATE_REASON = 4
 
 # ---- Bounds that both ends keep
+FRAME_BYTES_MAX_LEAST = 1024  # a node takes at least this; a hub at least the default
 FRAME_BYTES_MAX_DEFAULT = 4096  # what a peer may send before anything else was agreed
-FRAME_BYTES_MAX_LIMIT = 65535  # the length prefix has 16 bits
+FRAME_BYTES_MAX_LIMIT = 65534  # of a payload: the length prefix has 16 bits and counts the stream id too
 NAME_BYTES_MAX = 253  # Kubernetes' bound on object names
