@@ -96,6 +96,7 @@ from edgelite_protocol.schema import (
     SCALAR,
     TEXT,
     TEXT_MAP,
+    TIME,
     TUPLE,
     UINT,
     UINT_MAX,
@@ -117,8 +118,7 @@ DIGEST_ENTRY = (BYTES, 8, 8, None)
 DIGEST_ARTIFACT = (BYTES, 32, 32, None)
 DRIVER_CONFIG = (TEXT_MAP, 0, 64, (ANY, 0, 0, None))  # the driver checks what is in it
 
-# [milliseconds, source, boot id where the source is the monotonic clock]
-TIME = (TUPLE, 2, 3, (NUMBER, (UINT, 0, 1, None), (BYTES, 16, 16, None)))
+REPORT_TIME = (TIME, 0, 0, None)
 
 _FILE = (TUPLE, 3, 3, ((TEXT, 1, 1024, None), (BYTES, 0, 65535, None), (UINT, 0, 0o7777, None)))
 
@@ -182,8 +182,8 @@ CONTAINER_STATUS = (
     (STATUS_CONTAINER_MESSAGE, "message", OPTIONAL, LINE),
     (STATUS_CONTAINER_EXIT_CODE, "exit_code", OPTIONAL, (INT, -0x80000000, 0xFFFFFFFF, None)),
     (STATUS_CONTAINER_SIGNAL, "signal", OPTIONAL, (INT, 0, 255, None)),
-    (STATUS_CONTAINER_STARTED, "started", OPTIONAL, TIME),
-    (STATUS_CONTAINER_FINISHED, "finished", OPTIONAL, TIME),
+    (STATUS_CONTAINER_STARTED, "started", OPTIONAL, REPORT_TIME),
+    (STATUS_CONTAINER_FINISHED, "finished", OPTIONAL, REPORT_TIME),
     (STATUS_CONTAINER_RESTARTS, "restarts", OPTIONAL, NUMBER),
     (STATUS_CONTAINER_PID, "pid", OPTIONAL, NUMBER),
 )
@@ -197,7 +197,7 @@ REPORT_TABLES = {
         (
             _KIND,
             (STATUS_UID, "uid", REQUIRED, UID),
-            (STATUS_TIME, "time", REQUIRED, TIME),
+            (STATUS_TIME, "time", REQUIRED, REPORT_TIME),
             (STATUS_GENERATION, "generation", OPTIONAL, NUMBER),
             (STATUS_CONTAINERS, "containers", REQUIRED, (LIST, 0, 16, (MAP, 0, 0, CONTAINER_STATUS))),
         ),
@@ -209,7 +209,7 @@ REPORT_TABLES = {
         (
             _KIND,
             (TELEMETRY_DEVICE, "device", REQUIRED, PAIR_NAME),
-            (TELEMETRY_TIME, "time", REQUIRED, TIME),
+            (TELEMETRY_TIME, "time", REQUIRED, REPORT_TIME),
             (TELEMETRY_VALUES, "values", REQUIRED, (TEXT_MAP, 1, 512, (SCALAR, 0, 2048, None))),
         ),
     ),
@@ -220,7 +220,7 @@ REPORT_TABLES = {
             _KIND,
             (TWIN_DEVICE, "device", REQUIRED, PAIR_NAME),
             (TWIN_PROPERTY, "property", REQUIRED, NAME),
-            (TWIN_TIME, "time", REQUIRED, TIME),
+            (TWIN_TIME, "time", REQUIRED, REPORT_TIME),
             (TWIN_REPORTED, "reported", OPTIONAL, VALUE_TEXT),
             (TWIN_QUALITY, "quality", REQUIRED, (TEXT, 1, 8, ("good", "bad"))),
             (TWIN_ERROR, "error", OPTIONAL, LINE),
@@ -235,7 +235,7 @@ REPORT_TABLES = {
         (
             _KIND,
             (DEVICE_STATE_DEVICE, "device", REQUIRED, PAIR_NAME),
-            (DEVICE_STATE_TIME, "time", REQUIRED, TIME),
+            (DEVICE_STATE_TIME, "time", REQUIRED, REPORT_TIME),
             (DEVICE_STATE, "state", REQUIRED, (TEXT, 1, 16, ("online", "offline", "unhealthy"))),
             (DEVICE_STATE_REASON, "reason", OPTIONAL, LINE),
         ),

@@ -255,7 +255,7 @@ class HubSession(Session):
 
     # ---- handlers
 
-    def _on_hello(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_hello(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         if message[m.HELLO_MAJOR] != m.VERSION_MAJOR:
             raise ProtocolError("unsupported_version", "major %d; this hub serves 1" % message[m.HELLO_MAJOR])
         self.state = HELD
@@ -264,26 +264,26 @@ class HubSession(Session):
         self._revision = self._applied = message[m.HELLO_REVISION]
         return Hello(message)
 
-    def _on_renew_only(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_renew_only(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         self.state = RENEWING
         self._renewals = 1
         return RenewRequest()
 
-    def _on_renew(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_renew(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         if self._renewals:
             raise ProtocolError("unexpected_message", "renew before the answer to the one before")
         self._renewals = 1
         return RenewRequest()
 
-    def _on_join_ca_request(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_join_ca_request(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         self.state = CA_GIVEN
         return JoinCaRequest()
 
-    def _on_join(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_join(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         self.state = JOINING
         return JoinRequest(message[1], message[2], message[3])
 
-    def _on_applied(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_applied(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         if message[1] != self._epoch:
             raise ProtocolError("foreign_epoch", "applied under another epoch")
         if not self._applied <= message[2] <= self._revision:
@@ -293,7 +293,7 @@ class HubSession(Session):
         self._applied = message[2]
         return Applied(message[1], message[2], message[3])
 
-    def _on_reports(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_reports(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         lane, generation = message[1], message[2]
         own = self._hello[m.HELLO_JOURNAL_ID]
         journal = message.get(4, own)
@@ -305,11 +305,11 @@ class HubSession(Session):
         if before is not None and before[0] == journal and first <= before:
             raise ProtocolError("out_of_order", "lane %d: report %d comes again" % (lane, first[2]))
         self._position[lane] = last
-        self._batches[lane].append((last, size_bytes))
+        self._batches[lane].append((last, len(payload)))
         items = [(item[0], item[1]) for item in message[3] if item[1][m.REPORT] in REPORT_TABLES]
         return Reports(lane, generation, items, journal, last[2])
 
-    def _on_diverged(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_diverged(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         if message[3] != self._epoch:
             raise ProtocolError("foreign_epoch", "another epoch than the one offered")
         self.state = DIVERGED

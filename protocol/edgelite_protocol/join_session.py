@@ -50,14 +50,14 @@ class JoinClient(Session):
         self._put_control({m.TYPE: m.RENEW})
         self.state = RENEW_ASKED
 
-    def _on_join_ca(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_join_ca(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         self.state = IDLE
         return CaOffered(message[1])
 
-    def _on_joined(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_joined(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         self.state = IDLE
         return Joined(message[1], message[2], message[3])
 
-    def _on_renewed(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_renewed(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         self.state = IDLE
         return Renewed(message[1])

@@ -178,5 +178,15 @@ def encode_entry(revision: int, kind: int, key: str, value: object) -> bytes:
     return encode_fields(m.ENTRY, fields)
 
 
+def entry_value(message: "dict[Any, Any]", payload: bytes) -> "bytes | None":
+    """The CBOR of an ENTRY's value as it came: a runtime with 32-bit floats could not encode it again."""
+    if 4 not in message:
+        return None
+    if max(message) > 4:
+        return cbor.encode(message[4])  # keys of a newer version stand behind it
+    before = encode_entry(message[1], message[2], message[3], None)
+    return payload[len(before) + 1 :]
+
+
 def encode_snapshot_entry(kind: int, key: str, value: object) -> bytes:
     return encode_fields(m.SNAPSHOT_ENTRY, [(1, cbor.encode(kind)), (2, cbor.encode(key)), (3, encoded(value))])

@@ -1,7 +1,6 @@
 """The node's end of a session (SPEC.md, "Session"): its state table, its handlers, its actions."""
 
 from edgelite_protocol import messages as m
-from edgelite_protocol.cbor import encode
 from edgelite_protocol.digest import entry_digest
 from edgelite_protocol.errors import MisuseError, ProtocolError
 from edgelite_protocol.events import (
@@ -17,8 +16,8 @@ from edgelite_protocol.events import (
     SnapshotOffer,
     Welcomed,
 )
-from edgelite_protocol.limits import BULK_BYTES_LEAST, WINDOW_FRAMES, Limits
-from edgelite_protocol.message import encode_item, encode_reports
+from edgelite_protocol.limits import REPORT_BYTES_MAX, WINDOW_FRAMES, Limits
+from edgelite_protocol.message import encode_item, encode_reports, entry_value
 from edgelite_protocol.session import COMMON, ENDED, Session, table_row
 from edgelite_protocol.streams import CLOSING, Stream
 
@@ -87,8 +86,9 @@ class NodeSession(Session):
             self._put_control({m.TYPE: m.APPLIED, 1: epoch, 2: revision, 3: digest})
 
     def can_report(self, lane: int) -> bool:
-        """True while the lane's queue is empty and the hub has granted credit."""
-        return self.report_room(lane) >= BULK_BYTES_LEAST
+        """True while the lane's queue is empty and there is credit for a report of any legal size: at least half
+        of the hub's window is there once everything sent was acknowledged, and that is two frames."""
+        return self.report_room(lane) >= REPORT_BYTES_MAX
 
     def report_room(self, lane: int) -> int:
         """How many bytes of items (`encode_item`) one `send_reports` takes now. A report of at most
@@ -150,7 +150,7 @@ class NodeSession(Session):
 
     # ---- handlers
 
-    def _on_welcome(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_welcome(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         if message[m.WELCOME_MAJOR] != m.VERSION_MAJOR:
             raise ProtocolError("unsupported_version", "major %d" % message[m.WELCOME_MAJOR])
         mode = message[m.WELCOME_MODE]
@@ -166,53 +166,51 @@ class NodeSession(Session):
             self._outgoing.grant(lane_stream, WINDOW_FRAMES * self._peer_frame_bytes_max)
         return Welcomed(message)
 
-    def _on_entry(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_entry(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         revision = message[1]
         if revision != self._revision + 1:
             raise ProtocolError("out_of_order", "entry %d after %d" % (revision, self._revision))
-        self._windows[stream].consumed(size_bytes)
+        self._windows[stream].consumed(len(payload))
         self._revision = revision
-        value = message.get(4)
-        value_bytes = None if value is None else encode(value)
-        digest = entry_digest(revision, message[2], message[3], value_bytes)
-        return Entry(revision, message[2], message[3], value, digest)
+        digest = entry_digest(revision, message[2], message[3], entry_value(message, payload))
+        return Entry(revision, message[2], message[3], message.get(4), digest)
 
-    def _on_snapshot_begin(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_snapshot_begin(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         if message[1] != self._hub_epoch:
             raise ProtocolError("foreign_epoch", "a snapshot of another epoch than the welcome's")
         if self.state == FOLLOWING and message[2] < self._revision:
             raise ProtocolError("out_of_order", "snapshot %d after entry %d" % (message[2], self._revision))
-        self._windows[stream].consumed(size_bytes)
+        self._windows[stream].consumed(len(payload))
         self.state = SNAPSHOT
         self._revision = message[2]
         self._snapshot_left = message[4]
         return SnapshotBegin(message[1], message[2], message[3], message[4])
 
-    def _on_snapshot_entry(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_snapshot_entry(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         if not self._snapshot_left:
             raise ProtocolError("snapshot_count", "more entries than announced")
-        self._windows[stream].consumed(size_bytes)
+        self._windows[stream].consumed(len(payload))
         self._snapshot_left -= 1
         return SnapshotEntry(message[1], message[2], message[3])
 
-    def _on_snapshot_end(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_snapshot_end(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         if self._snapshot_left or message[1] != self._revision:
             raise ProtocolError("snapshot_count", "%d entries are missing" % self._snapshot_left)
-        self._windows[stream].consumed(size_bytes)
+        self._windows[stream].consumed(len(payload))
         self.state = FOLLOWING
         return SnapshotEnd(message[1])
 
-    def _on_snapshot_offer(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_snapshot_offer(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         self.state = DIVERGED
         return SnapshotOffer(message[1], message[2])
 
-    def _on_adopt(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_adopt(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         if message[1] != self._hub_epoch:
             raise ProtocolError("foreign_epoch", "another epoch than the welcome's")
         self.state = AWAITING
         return Adopt(message[1])
 
-    def _on_acknowledge(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_acknowledge(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         lane = message[1]
         position = (message.get(4), message[2], message[3])
         self._check_acknowledged(lane, position)
@@ -234,7 +232,7 @@ class NodeSession(Session):
         if before != position:
             raise ProtocolError("out_of_order", "lane %d: acknowledges what was never sent" % lane)
 
-    def _on_renewed(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> object:
+    def _on_renewed(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         if not self._renewing:
             raise ProtocolError("unexpected_message", "renewed without a request")
         self._renewing = False

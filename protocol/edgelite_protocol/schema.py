@@ -12,12 +12,14 @@ A field is (key, name, REQUIRED or OPTIONAL, spec); a spec is (kind, low, high, 
     TUPLE         an array; `more`: the specs by place, of which the first `low` must be there
     TEXT_MAP      {text: spec}, low <= count <= high; `more`: the spec of each value
     MAP           a map with integer keys; `more`: its table of fields
+    TIME          [Unix ms, 1], or [monotonic ms, 0, boot id of 16 bytes]
     ANY           whatever the codec admits; the frame bounds its size
 
 Every refusal is a ProtocolError whose text starts with the path of what is wrong: "hello.epoch: 7 bytes, not 8".
 """
 
 from edgelite_protocol.errors import ProtocolError
+from edgelite_protocol.messages import TIME_MONOTONIC, TIME_UNIX
 
 UINT = 1
 INT = 2
@@ -31,12 +33,20 @@ TUPLE = 9
 TEXT_MAP = 10
 MAP = 11
 ANY = 12
+TIME = 13
 
 REQUIRED = True
 OPTIONAL = False
 
 UINT_MAX = 0xFFFFFFFFFFFFFFFF
 KEY_BYTES_MAX = 1024  # of a text key: an environment variable's or a property's name
+
+# milliseconds, source, boot id
+_TIME_PARTS = (
+    (UINT, 0, UINT_MAX, None),
+    (UINT, TIME_MONOTONIC, TIME_UNIX, None),
+    (BYTES, 16, 16, None),
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,6 +139,17 @@ def _check_text_map(value: "Any", spec: "Any", path: str) -> None:
         check(value[key], spec[3], path + "." + key)
 
 
+def _check_time(value: "Any", spec: "Any", path: str) -> None:
+    if not isinstance(value, list) or len(value) < 2:
+        raise _refuse(path, "not a time")
+    _check_int(value[0], _TIME_PARTS[0], path + "[0]")
+    _check_int(value[1], _TIME_PARTS[1], path + "[1]")
+    if len(value) != (2 if value[1] == TIME_UNIX else 3):
+        raise _refuse(path, "a boot id comes with monotonic time, and with nothing else")
+    if value[1] == TIME_MONOTONIC:
+        _check_bytes(value[2], _TIME_PARTS[2], path + "[2]")
+
+
 def _check_nested(value: "Any", spec: "Any", path: str) -> None:
     check_map(value, spec[3], path)
 
@@ -149,6 +170,7 @@ _CHECKS = {
     TUPLE: _check_tuple,
     TEXT_MAP: _check_text_map,
     MAP: _check_nested,
+    TIME: _check_time,
     ANY: _check_any,
 }
 

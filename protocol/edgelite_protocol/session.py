@@ -134,7 +134,7 @@ class Session:
             raise ProtocolError("unexpected_message", "%s in this state" % MESSAGES[number][0])
         check_message(message)
         self._check_place(message, stream)
-        event: object | None = getattr(self, handler)(message, stream, size_bytes)
+        event: object | None = getattr(self, handler)(message, stream, payload)
         return event
 
     def _window(self, stream: int) -> Window:
@@ -268,18 +268,18 @@ class Session:
 
     # ---- handlers that both ends share
 
-    def _on_ping(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> None:
+    def _on_ping(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> None:
         self._pong = message[1]
 
-    def _on_pong(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> None:
+    def _on_pong(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> None:
         if not self._keepalive.probing or message[1] != self._ping_number:
             raise ProtocolError("unexpected_message", "pong %d answers no ping" % message[1])
         self._keepalive.answered()
 
-    def _on_goodbye(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> None:
+    def _on_goodbye(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> None:
         self._lose(message[1], message[2], True)
 
-    def _on_credit(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> None:
+    def _on_credit(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> None:
         number = message[1]
         if number < m.STREAM_FIRST_DYNAMIC:
             self._outgoing.grant(number, message[2])
@@ -287,7 +287,7 @@ class Session:
         if self._streams.get(number).on(ON_CREDIT) == GRANT:
             self._outgoing.grant(number, message[2])
 
-    def _on_open(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> "object | None":
+    def _on_open(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> "object | None":
         number, purpose = message[1], message[2]
         bulk = self._streams.accept(number, purpose)
         if purpose not in self.purposes or not check_open(message):
@@ -299,12 +299,12 @@ class Session:
     def _opened(self, bulk: Stream, parameters: "dict[Any, Any]") -> "object | None":
         raise NotImplementedError
 
-    def _on_data(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> "object | None":
+    def _on_data(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> "object | None":
         bulk = self._streams.get(stream)
         if bulk.window is None:
             raise ProtocolError("wrong_stream", "data against the direction of stream %d" % stream)
-        bulk.window.spend(size_bytes, stream)
-        bulk.window.consumed(size_bytes)
+        bulk.window.spend(len(payload), stream)
+        bulk.window.consumed(len(payload))
         if bulk.on(ON_DATA) != DELIVER:
             return None
         return self._data(bulk, message[1])
@@ -312,7 +312,7 @@ class Session:
     def _data(self, bulk: Stream, data: bytes) -> "object | None":
         raise NotImplementedError
 
-    def _on_close(self, message: "dict[Any, Any]", stream: int, size_bytes: int) -> "object | None":
+    def _on_close(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> "object | None":
         bulk = self._streams.get(message[1])
         answer = bulk.on(ON_CLOSE) == ANSWER
         if answer:
