@@ -1,8 +1,9 @@
 """A desired value on its way into the device: read, compare, write, read back.
 
-A desired value (one version of it) is written until it has been read back once; then it is settled, and a later
-change at the device itself stands, visible as reported, until a newer version is desired. Nothing is written that
-was not found different by a reading first, after an outage or a restart too.
+A desired value is written until it has been read back once; then it is settled, and a later change at the device
+itself stands, visible as reported, until another value is desired. (A version alone changes nothing: at the hub it
+grows with every edit of the Device.) Nothing is written that was not found different by a reading first, after an
+outage or a restart too.
 
 The table names every cell that changes anything; in all others the event is ignored.
 """
@@ -73,10 +74,10 @@ class Desired:
             return False
         if property.desired_version < self.version:
             return False
-        if property.desired_version == self.version and property.desired == self.text:
+        self.version = property.desired_version
+        if property.desired == self.text:
             return False
         self.text = property.desired
-        self.version = property.desired_version
         self._pause_ms = RETRY_MS_MIN
         self.error = _why_impossible(property)
         if self.error:
@@ -86,10 +87,9 @@ class Desired:
         self.state = UNREAD
         return True
 
-    def settled_before(self, text: str, version: int) -> None:
+    def settled_before(self, text: str) -> None:
         """What an earlier run of the agent has kept."""
         self.text = text
-        self.version = version
         self.state = SETTLED
 
     def impossible(self, text: str) -> None:

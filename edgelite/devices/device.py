@@ -240,7 +240,7 @@ class Device:
 
     def _keep(self, twin: Twin) -> None:
         uid = self._config.uid if self._config else ""
-        text = "%s %d %s" % (uid, twin.desired.version, twin.desired.text)
+        text = "%s %s" % (uid, twin.desired.text)
         self._context.journal.write([("put", SPACE_TWIN, self._place(twin), text.encode())])
 
     def _recall(self, twin: Twin) -> None:
@@ -248,9 +248,9 @@ class Device:
         kept = self._context.journal.get(SPACE_TWIN, self._place(twin))
         if kept is None or self._config is None:
             return
-        uid, version, text = str(bytes(kept), "utf-8").split(" ", 2)
+        uid, _, text = str(bytes(kept), "utf-8").partition(" ")
         if uid == self._config.uid:
-            twin.desired.settled_before(text, int(version))
+            twin.desired.settled_before(text)
 
     # ---- reports
 
@@ -291,7 +291,7 @@ class Device:
         return self._report_presence(now_ms, deadline_ms)
 
     def _report_twin(self, twin: Twin, now_ms: int) -> None:
-        time = self._context.clock.time(twin.time_ms if twin.quality else now_ms)
+        time = self._context.clock.time(twin.time_ms)
         body = twin.report(self.key, time, self._context.journal.generation, now_ms)
         self._context.report(messages.LANE_STATE, body, "t/" + self._place(twin))
 

@@ -49,16 +49,15 @@ class Twin:
 
     def report_deadline_ms(self) -> "int | None":
         """When a twin report is due; None when there is nothing to tell."""
+        if not self.quality:
+            return None  # the first reading says all at once
         if self._desired_state() != self._told_desired:
             return 0
-        if not self.quality:
-            return None
         return self._hold.deadline_ms((self.quality, self.error))
 
     def report(self, device: str, time: "list[object]", generation: int, now_ms: int) -> "dict[int, object]":
         """The body of the report, which counts as told from now on."""
-        if self.quality:
-            self._hold.tell((self.quality, self.error), now_ms)
+        self._hold.tell((self.quality, self.error), now_ms)
         self._told_desired = self._desired_state()
         self._count += 1
         body: dict[int, object] = {
@@ -66,10 +65,9 @@ class Twin:
             messages.TWIN_DEVICE: device,
             messages.TWIN_PROPERTY: self.property.name,
             messages.TWIN_TIME: time,
+            messages.TWIN_QUALITY: self.quality,
             messages.TWIN_VERSION: generation << VERSION_RUN_BITS | self._count,
         }
-        if self.quality:
-            body[messages.TWIN_QUALITY] = self.quality
         if self.value is not None and self.property.report_to_cloud:
             body[messages.TWIN_REPORTED] = to_text(self.value)
         error = self._error_text()

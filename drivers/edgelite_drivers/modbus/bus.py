@@ -14,8 +14,9 @@ Five ways out of an exchange:
 """
 
 from edgelite.driver import Bus, Request, Result
+from edgelite_drivers.backoff import Backoff
 from edgelite_drivers.modbus.job import Job
-from edgelite_drivers.modbus.unit import Backoff, Unit
+from edgelite_drivers.modbus.unit import Unit
 from edgelite_protocol.errors import ProtocolError
 
 TYPE_CHECKING = False

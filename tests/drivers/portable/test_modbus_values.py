@@ -1,0 +1,93 @@
+"""Types, byte orders and scales: register bytes on the left, the value on the right, both ways."""
+
+from edgelite.driver import ConfigurationError
+from edgelite_drivers.modbus import check_visitor, same_value
+from edgelite_drivers.modbus.values import ValueRefused, decode, encode
+from edgelite_protocol import messages
+
+
+def visitor(property_type, **config):
+    config["register"] = config.get("register", "HoldingRegister")
+    config["offset"] = 0
+    return check_visitor(config, {messages.PROPERTY_TYPE: property_type})
+
+
+ROWS = (
+    ("INT", {}, "8000", -32768),
+    ("INT", {"type": "uint16"}, "8000", 32768),
+    ("INT", {"limit": 2}, "fffffffe", -2),
+    ("INT", {"type": "uint32"}, "fffffffe", 4294967294),
+    ("INT", {"limit": 4}, "8000000000000000", -9223372036854775808),
+    ("INT", {"type": "uint64"}, "ffffffffffffffff", 18446744073709551615),
+    ("INT", {"type": "int16", "scale": 10}, "ffff", -10),
+    ("FLOAT", {"limit": 2}, "43660000", 230.0),
+    ("FLOAT", {"limit": 2, "isRegisterSwap": True}, "00004366", 230.0),
+    ("FLOAT", {"limit": 2, "isSwap": True}, "66430000", 230.0),
+    ("FLOAT", {"limit": 2, "isSwap": True, "isRegisterSwap": True}, "00006643", 230.0),
+    ("DOUBLE", {"limit": 4}, "400921fb54442d18", 3.141592653589793),
+    ("DOUBLE", {"type": "float64", "isRegisterSwap": True}, "2d18544421fb4009", 3.141592653589793),
+    ("FLOAT", {"scale": 0.5}, "0003", 1.5),
+    ("BOOLEAN", {"type": "bool"}, "0001", True),
+    ("BOOLEAN", {}, "0000", False),
+    ("BOOLEAN", {"register": "CoilRegister"}, "0001", True),
+    ("STRING", {"limit": 3}, "53444d363330", "SDM630"),
+    ("STRING", {"limit": 3}, "53444d000000", "SDM"),
+    ("STRING", {"limit": 2, "isSwap": True}, "4453004d", "SDM"),
+    ("BYTES", {"limit": 2}, "00ff10fe", b"\x00\xff\x10\xfe"),
+)
+
+
+def test_registers_to_values_and_back():
+    for property_type, config, data_hex, value in ROWS:
+        found = decode(visitor(property_type, **config), bytes.fromhex(data_hex))
+        assert found == value, (property_type, config, found)
+        assert isinstance(found, type(value)), (property_type, config, found)
+        assert encode(visitor(property_type, **config), value) == bytes.fromhex(data_hex), (property_type, config)
+
+
+def test_any_register_that_is_not_zero_is_true():
+    assert decode(visitor("BOOLEAN"), b"\1\0") is True
+    assert decode(visitor("BOOLEAN"), b"\0\x80") is True
+
+
+def test_what_is_no_value_is_refused():
+    for property_type, config, data_hex in (
+        ("FLOAT", {"limit": 2}, "7fc00000"),
+        ("FLOAT", {"limit": 2}, "ff800000"),
+        ("DOUBLE", {"limit": 4}, "7ff0000000000000"),
+        ("INT", {"type": "float32"}, "7f800000"),
+        ("STRING", {"limit": 1}, "c3a9"),
+        ("STRING", {"limit": 1}, "0741"),
+    ):
+        try:
+            decode(visitor(property_type, **config), bytes.fromhex(data_hex))
+        except ValueRefused:
+            continue
+        raise AssertionError(data_hex + " was taken")
+
+
+def test_values_that_do_not_fit_are_refused():
+    for property_type, config, value in (
+        ("INT", {}, 32768),
+        ("INT", {}, -32769),
+        ("INT", {"type": "uint16"}, -1),
+        ("INT", {"type": "uint64"}, 18446744073709551616),
+        ("FLOAT", {"scale": 0.1}, 3276.8),
+        ("FLOAT", {"limit": 2}, 1e39),
+        ("FLOAT", {"limit": 2}, "5"),
+        ("STRING", {"limit": 1}, "abc"),
+        ("STRING", {"limit": 1}, "\x07"),
+        ("BYTES", {"limit": 1}, b"abc"),
+    ):
+        try:
+            encode(visitor(property_type, **config), value)
+        except ConfigurationError:
+            continue
+        raise AssertionError("%r was taken" % (value,))
+
+
+def test_same_value_is_what_the_registers_can_tell_apart():
+    tenths = visitor("FLOAT", scale=0.1)
+    assert same_value(tenths, 23.44, 23.4)
+    assert not same_value(tenths, 23.5, 23.4)
+    assert same_value(visitor("FLOAT", limit=2), 0.1, 0.10000000149011612)
