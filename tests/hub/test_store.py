@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from edgelite_hub.store.memory import MemoryStore
 from edgelite_hub.store.sqlite import SqliteStore
 
 sys.path.insert(0, str(Path(__file__).parent))
-import store_contract
+store_contract = importlib.import_module("store_contract")
 
 CHECKS = {name[6:]: check for name, check in vars(store_contract).items() if name.startswith("check_")}
 
