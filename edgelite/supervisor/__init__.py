@@ -1,0 +1,5 @@
+"""Keeps workloads running: `Supervisor`."""
+
+from edgelite.supervisor.supervisor import Supervisor
+
+__all__ = ["Supervisor"]

@@ -1,0 +1,121 @@
+"""Finding what a workload's command names, before anything is forked, so that what is wrong has a name.
+
+CommandNotFound     no such file; `#!` names an interpreter that is not there
+PermissionDenied    it is there and not executable
+ExecFormat          an ELF program for another machine
+InvalidPath         a path that leaves the directory it belongs to
+"""
+
+import os
+import stat
+
+PATH_DEFAULT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_HEAD_BYTES = 256  # enough for an ELF header's machine field and the kernel's limit on a `#!` line
+# e_machine: programs of the right-hand ones run on kernels for the left-hand one
+_RUNS_ALSO = {62: (3,), 183: (40,)}  # x86-64: i386; aarch64: arm
+_MACHINE_NAMES = {3: "i386", 8: "mips", 40: "arm", 62: "x86-64", 183: "aarch64", 243: "riscv"}
+_BINFMT_DIRECTORY = "/proc/sys/fs/binfmt_misc"
+
+
+class StartError(Exception):
+    """A workload cannot be started: `reason` is a word for a status, `message` for a person."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(reason + ": " + message)
+        self.reason = reason
+        self.message = message
+
+
+def confined(root: str, path: str) -> str:
+    """`path`, absolute or relative, as a path under `root`; StartError where it would leave it by ".."."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts or "\0" in path:
+        raise StartError("InvalidPath", "%s: no part of a path may be .." % path)
+    return "/".join([root, *parts])
+
+
+def find_program(word: str, directory: str, artifact_root: "str | None", search_path: str) -> str:
+    """The absolute path of the program that `word`, a command's first, names.
+
+    A plain name is looked up in `search_path`; a relative path starts at `directory`; an absolute one is looked up
+    under the artifact's root first, then as it stands.
+    """
+    if "/" not in word:
+        return _search(word, search_path)
+    if not word.startswith("/"):
+        return _checked(os.path.normpath(os.path.join(directory, word)), word)
+    if artifact_root is not None and os.path.lexists(confined(artifact_root, word)):
+        return _checked(confined(artifact_root, word), word)
+    return _checked(word, word)
+
+
+def _search(word: str, search_path: str) -> str:
+    denied = ""
+    for place in search_path.split(":"):
+        path = os.path.join(place, word)
+        if place.startswith("/") and os.path.isfile(path):
+            if os.access(path, os.X_OK):
+                return _checked(path, word)
+            denied = path
+    if denied:
+        raise StartError("PermissionDenied", "%s is not executable" % denied)
+    raise StartError("CommandNotFound", '"%s" is not in PATH (%s)' % (word, search_path))
+
+
+def _checked(path: str, word: str) -> str:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        raise StartError("CommandNotFound", '"%s": no program at %s (%s)' % (word, path, error.strerror)) from error
+    if not stat.S_ISREG(mode) or not os.access(path, os.X_OK):
+        raise StartError("PermissionDenied", "%s is not an executable file" % path)
+    _check_format(path)
+    return path
+
+
+def _check_format(path: str) -> None:
+    try:
+        head = _read_head(path)
+    except PermissionError:
+        return  # executable and not readable: the kernel can tell, we cannot
+    if head.startswith(b"#!"):
+        words = head[2:].split(b"\n")[0].split()
+        if words and not os.path.exists(words[0]):
+            text = "%s asks for the interpreter %s, which is not there" % (path, os.fsdecode(words[0]))
+            raise StartError("CommandNotFound", text)
+    elif head.startswith(b"\x7fELF"):
+        _check_machine(path, head)
+
+
+def _check_machine(path: str, head: bytes) -> None:
+    """The kernel would refuse it, and the shell would then try to read it as a script."""
+    theirs, ours = _machine(head), _machine(_read_head("/proc/self/exe"))
+    if theirs in (ours, *_RUNS_ALSO.get(ours, ())) or _has_emulators():
+        return
+    text = "%s is built for %s, this machine is %s" % (path, _machine_name(theirs), _machine_name(ours))
+    raise StartError("ExecFormat", text)
+
+
+def _machine(head: bytes) -> int:
+    """e_machine of an ELF header; EI_DATA says in which byte order."""
+    return int.from_bytes(head[18:20], "big" if head[5:6] == b"\x02" else "little")
+
+
+def _machine_name(machine: int) -> str:
+    return _MACHINE_NAMES.get(machine, "machine %d" % machine)
+
+
+def _has_emulators() -> bool:
+    """Something like qemu-user may be registered for foreign programs; then the kernel decides."""
+    try:
+        return any(name.startswith("qemu-") for name in os.listdir(_BINFMT_DIRECTORY))
+    except OSError:
+        return False
+
+
+def _read_head(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _HEAD_BYTES)
+    finally:
+        os.close(descriptor)

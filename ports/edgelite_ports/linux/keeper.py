@@ -1,0 +1,108 @@
+"""The agent's side of the keeper (shim.py): start it where there is none, hand it units to start."""
+
+import os
+
+from edgelite_ports.linux.command import PATH_DEFAULT, StartError
+from edgelite_ports.linux.proc import lives, parse_stat_file, read_if_there
+from edgelite_ports.linux.shim import KEEPER_SCRIPT
+
+SHELL = "/bin/sh"
+_ALL_SIGNALS = [number for number in range(1, 32) if number not in (9, 19)]  # SIGKILL and SIGSTOP have no action
+
+
+class Keeper:
+    """`directory` is the one that holds the units' run directories."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._requests = -1  # the FIFO, open for both directions so that no order of opening matters
+        self._child_pid = 0  # of a keeper that this process started
+
+    def submit(self, unit_path: str) -> None:
+        """Have the shim of a unit started; `unit_path` is its run directory, relative. OSError or StartError where
+        that cannot be."""
+        self._open()
+        if not self._is_alive():
+            self._spawn()
+        os.write(self._requests, unit_path.encode() + b"\n")  # less than PIPE_BUF, so whole or not at all
+
+    def reap(self) -> bool:
+        """Collect a keeper that ended; True where one did."""
+        if not self._child_pid:
+            return False
+        try:
+            pid, _status = os.waitpid(self._child_pid, os.WNOHANG)
+        except ChildProcessError:
+            pid = self._child_pid
+        if pid:
+            self._child_pid = 0
+        return pid != 0
+
+    def dismiss(self) -> None:
+        """End the keeper: the node is taken out of service. Shims and workloads go on."""
+        self._open()
+        if self._is_alive():
+            os.write(self._requests, b".\n")
+
+    def close(self) -> None:
+        if self._requests >= 0:
+            os.close(self._requests)
+            self._requests = -1
+
+    def pid(self) -> int:
+        """0 where none lives."""
+        stat = parse_stat_file(read_if_there(os.path.join(self._directory, "keeper")))
+        return stat.pid if stat is not None and lives(stat.pid, stat.start) else self._child_pid
+
+    def _is_alive(self) -> bool:
+        self.reap()
+        return self.pid() != 0
+
+    def _open(self) -> None:
+        if self._requests >= 0:
+            return
+        path = os.path.join(self._directory, "requests")
+        try:
+            os.mkfifo(path, 0o600)
+        except FileExistsError:
+            pass
+        self._requests = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def _spawn(self) -> None:
+        arguments = [SHELL, "-c", KEEPER_SCRIPT, "edgelite-keeper", self._directory, *session_leader_words()]
+        null = "/dev/null"
+        self._child_pid = os.posix_spawn(
+            SHELL,
+            arguments,
+            {"PATH": PATH_DEFAULT},
+            file_actions=[(os.POSIX_SPAWN_OPEN, number, null, os.O_RDWR, 0) for number in (0, 1, 2)],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=_ALL_SIGNALS,
+        )
+
+
+def session_leader_words() -> "list[str]":
+    """The words that put what follows them into a session of its own, with no signal ignored where that can be
+    had. `setsid` is util-linux's or busybox's; `env` is used if it is coreutils' (see shim.py)."""
+    words = [_find("setsid")]
+    env = _find("env")
+    if _resets_signals(env):
+        return [env, "--default-signal=INT,QUIT", *words]
+    return words
+
+
+def _resets_signals(env: str) -> bool:
+    """Ask it: busybox calls this an unrecognized option."""
+    null = "/dev/null"
+    quiet = [(os.POSIX_SPAWN_OPEN, number, null, os.O_RDWR, 0) for number in (0, 1, 2)]
+    pid = os.posix_spawn(env, [env, "--default-signal=INT", "true"], {"PATH": PATH_DEFAULT}, file_actions=quiet)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def _find(name: str) -> str:
+    for place in PATH_DEFAULT.split(":"):
+        path = os.path.join(place, name)
+        if os.access(path, os.X_OK):
+            return path
+    raise StartError("RuntimeMissing", "this machine has no %s; install util-linux and coreutils, or busybox" % name)

@@ -1,0 +1,126 @@
+"""From a workload's compact form to the script that becomes its process. docs/workloads.md says it for users."""
+
+import os
+
+from edgelite_ports.linux import workload_files
+from edgelite_ports.linux.command import PATH_DEFAULT, StartError, confined, find_program
+from edgelite_ports.linux.shim import start_script
+from edgelite_protocol.messages import (
+    CONTAINER_COMMAND,
+    CONTAINER_DIGEST,
+    CONTAINER_ENVIRONMENT,
+    CONTAINER_FILES,
+    CONTAINER_WORKING_DIRECTORY,
+    WORKLOAD_NAME,
+    WORKLOAD_NAMESPACE,
+    WORKLOAD_UID,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from edgelite_ports.linux.places import Places
+
+_NAME_START = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
+_NAME_REST = _NAME_START | frozenset("0123456789")
+
+
+def prepare(
+    places: "Places",
+    node: str,
+    artifact_root: "str | None",
+    unit: str,
+    workload: "dict[int, Any]",
+    container: "dict[int, Any]",
+) -> bytes:
+    """Make the unit's directories, write its files, find its program; the start script. StartError says what is
+    wrong with the workload or the device; nothing has been started then."""
+    if CONTAINER_DIGEST in container and artifact_root is None:
+        raise StartError("ArtifactMissing", "the artifact is not unpacked here")
+    root = places.root(unit)
+    _make_directories(places, unit)
+    _write_files(places, unit, container.get(CONTAINER_FILES, []))
+    directory = working_directory(root, artifact_root, container.get(CONTAINER_WORKING_DIRECTORY, ""))
+    environment = make_environment(root, artifact_root, node, workload, container)
+    words = container[CONTAINER_COMMAND]
+    _check_words(words)
+    program = find_program(words[0], directory, artifact_root, environment["PATH"])
+    return start_script(environment, directory, places.log(unit), program, words[1:])
+
+
+def working_directory(root: str, artifact_root: "str | None", asked: str) -> str:
+    """The artifact's root, or else the workload's directory; `asked` is relative to that. With `image: host` an
+    absolute path is one of the device; with an artifact it starts at the artifact's root."""
+    base = artifact_root or root
+    if artifact_root is None and asked.startswith("/"):
+        directory = os.path.normpath(asked)
+    else:
+        directory = confined(base, asked)
+    if not os.path.isdir(directory):
+        raise StartError("WorkingDirectoryMissing", "%s is no directory (workingDir: %s)" % (directory, asked))
+    return directory
+
+
+def make_environment(
+    root: str, artifact_root: "str | None", node: str, workload: "dict[int, Any]", container: "dict[int, Any]"
+) -> "dict[str, str]":
+    """Nothing of the agent's own environment; what the container declares wins."""
+    path = PATH_DEFAULT if artifact_root is None else "%s/bin:%s:%s" % (artifact_root, artifact_root, PATH_DEFAULT)
+    environment = {
+        "PATH": path,
+        "HOME": root,
+        "EDGELITE_ROOT": root,
+        "EDGELITE_NODE": node,
+        "EDGELITE_POD_NAME": workload[WORKLOAD_NAME],
+        "EDGELITE_POD_NAMESPACE": workload[WORKLOAD_NAMESPACE],
+        "EDGELITE_POD_UID": workload[WORKLOAD_UID],
+    }
+    if artifact_root is not None:
+        environment["EDGELITE_ARTIFACT"] = artifact_root
+    environment.update(container.get(CONTAINER_ENVIRONMENT, {}))
+    for name in environment:
+        if not is_variable_name(name) or "\0" in environment[name]:
+            text = "%r: a variable of a process has letters, digits and _, no digit first, and no NUL" % name
+            raise StartError("InvalidEnvironment", text)
+    return environment
+
+
+def is_variable_name(name: str) -> bool:
+    """A name that a shell can export."""
+    return bool(name) and name[0] in _NAME_START and _NAME_REST.issuperset(name)
+
+
+def _check_words(words: "list[str]") -> None:
+    if not words or not words[0] or any("\0" in word for word in words):
+        raise StartError("InvalidCommand", "a command needs a first word, and no word may hold NUL")
+
+
+def _make_directories(places: "Places", unit: str) -> None:
+    for directory in (places.root(unit), places.unit_run(unit), os.path.dirname(places.log(unit))):
+        os.makedirs(directory, 0o700, exist_ok=True)
+
+
+def _write_files(places: "Places", unit: str, files: "list[tuple[str, bytes, int]]") -> None:
+    """Write the files of ConfigMaps and Secrets, and remove those that an earlier form of the workload had."""
+    paths = sorted({path for path, _content, _mode in files})
+    if any("\n" in path for path in paths):
+        raise StartError("InvalidPath", "a file's path may hold no line break")
+    earlier = _read_lines(places.file_list(unit))
+    if paths != earlier:
+        workload_files.remove_files(places.root(unit), [path for path in earlier if path not in paths])
+        _write_lines(places.file_list(unit), paths)
+    workload_files.write_files(places.root(unit), files)
+
+
+def _read_lines(path: str) -> "list[str]":
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().split("\n")[:-1]
+    except FileNotFoundError:
+        return []
+
+
+def _write_lines(path: str, lines: "list[str]") -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("".join(line + "\n" for line in lines))

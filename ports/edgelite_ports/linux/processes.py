@@ -1,0 +1,343 @@
+"""The runtime `process` on Linux: carries out StartProcess, AdoptProcess and SignalProcess.
+
+A unit is started by the keeper (shim.py) and watched through its shim: a pidfd that `poll` reports when the shim
+has written how the workload ended. Found again after a restart of the agent it is watched in the same way, because
+the agent never was its parent. Where the shim itself was killed, the workload is watched instead, and its exit
+status is unknown (-1). Where the kernel has no pidfd (before 5.3) a unit is looked at each second.
+
+    ready() on the shim's pidfd -> exit file -> the group is empty -> supervisor.exited
+"""
+
+import os
+
+from edgelite.supervisor.status import IDENTITY_PID, IDENTITY_SHIM_PID, IDENTITY_SHIM_START, IDENTITY_START
+from edgelite_ports.linux import proc
+from edgelite_ports.linux.command import StartError
+from edgelite_ports.linux.keeper import Keeper
+from edgelite_ports.linux.launch import prepare
+from edgelite_ports.linux.places import remove_tree
+from edgelite_ports.linux.shim import parse_exit
+from edgelite_protocol.messages import CONTAINER_DIGEST
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edgelite.effects import AdoptProcess, SignalProcess, StartProcess
+    from edgelite.supervisor import Supervisor
+    from edgelite_ports.linux.places import Places
+
+SIGNAL_KILL = 9
+START_TIMEOUT_MS = 10000  # from the request to a process; a loaded Pi Zero takes 50 ms
+_POLL_FIRST_MS = 1  # until a started unit shows who it is: 3 ms on a PC
+_POLL_MS_MAX = 64
+_LOOK_MS = 1000  # at what the kernel gives no descriptor for, and at a group that does not end
+EXIT_UNKNOWN = (-1, 0)
+
+# What a Process is watched for
+STARTING = 0  # its `child` file
+RUNNING = 1  # its end
+DRAINING = 2  # the last of its group; its leader has ended
+CLEARING = 3  # the same, of an earlier form that nobody ordered: then `script` is started
+
+
+class Process:
+    """A unit that was started or found; `directory` is its run directory."""
+
+    def __init__(self, unit: str, directory: str, now_ms: int) -> None:
+        self.unit = unit
+        self.directory = directory
+        self.phase = STARTING
+        self.script = b""
+        self.since_ms = now_ms
+        self.look_ms: int | None = None  # when to look at it next, where no descriptor tells
+        self.interval_ms = _POLL_FIRST_MS
+        self.pidfd = -1
+        self.pid = 0
+        self.start = 0
+        self.shim_pid = 0
+        self.shim_start = 0
+        self.end = EXIT_UNKNOWN
+
+    def path(self, name: str) -> str:
+        return os.path.join(self.directory, name)
+
+    def identity(self) -> "dict[int, object]":
+        return {
+            IDENTITY_SHIM_PID: self.shim_pid,
+            IDENTITY_SHIM_START: self.shim_start,
+            IDENTITY_PID: self.pid,
+            IDENTITY_START: self.start,
+        }
+
+    def shim_lives(self) -> bool:
+        return proc.lives(self.shim_pid, self.shim_start)
+
+    def leader_lives(self) -> bool:
+        return proc.lives(self.pid, self.start)
+
+    def read_identity(self) -> bool:
+        """Take who it is from its run directory; False while that is not written."""
+        child = proc.parse_stat_file(proc.read_if_there(self.path("child")))
+        shim = proc.parse_stat_file(proc.read_if_there(self.path("shim")))
+        if child is None or shim is None:
+            return False
+        self.pid, self.start = child.pid, child.start
+        self.shim_pid, self.shim_start = shim.pid, shim.start
+        return True
+
+    def take_identity(self, identity: "dict[int, object]") -> None:
+        self.shim_pid, self.shim_start, self.pid, self.start = [
+            _as_int(identity.get(key)) for key in (IDENTITY_SHIM_PID, IDENTITY_SHIM_START, IDENTITY_PID, IDENTITY_START)
+        ]
+
+    def look_later(self, now_ms: int, interval_ms_max: int) -> None:
+        self.look_ms = now_ms + self.interval_ms
+        self.interval_ms = min(self.interval_ms * 2, interval_ms_max)
+
+    def close(self) -> None:
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
+
+
+class Processes:
+    """`completions` is the core's Supervisor, or what has its completions. `artifact_root(digest)` gives the
+    directory of an unpacked artifact, None where it is not here.
+
+    The port adds `descriptors()` to what it polls for reading, calls `ready` for each that is, `reap` after SIGCHLD,
+    and `step` at the deadline that the last `step` gave.
+    """
+
+    def __init__(
+        self, completions: "Supervisor", places: "Places", node: str, artifact_root: "Callable[[bytes], str | None]"
+    ) -> None:
+        self._completions = completions
+        self._places = places
+        self._node = node
+        self._artifact_root = artifact_root
+        self._keeper = Keeper(places.run)
+        self._processes: dict[str, Process] = {}  # by unit
+
+    # ---- effects
+
+    def start(self, effect: "StartProcess", now_ms: int) -> None:
+        try:
+            digest = effect.container.get(CONTAINER_DIGEST)
+            root = None if digest is None else self._artifact_root(digest)  # type: ignore[arg-type]
+            script = prepare(self._places, self._node, root, effect.unit, effect.workload, effect.container)
+            self._start(Process(effect.unit, self._places.unit_run(effect.unit), now_ms), script, now_ms)
+        except StartError as error:
+            self._completions.start_failed(effect.unit, error.reason, error.message, now_ms)
+        except OSError as error:
+            self._completions.start_failed(effect.unit, "PlatformError", str(error), now_ms)
+
+    def adopt(self, effect: "AdoptProcess", now_ms: int) -> None:
+        try:
+            process = Process(effect.unit, self._places.unit_run(effect.unit), now_ms)
+        except StartError:
+            self._completions.lost(effect.unit, now_ms)
+            return
+        process.read_identity()
+        is_its_directory = not effect.identity or process.identity() == effect.identity
+        if not is_its_directory:
+            process.take_identity(effect.identity)
+        has_ended = is_its_directory and parse_exit(proc.read_if_there(process.path("exit"))) is not None
+        if has_ended or process.shim_lives() or process.leader_lives():
+            self._processes[process.unit] = process
+            self._watch(process, now_ms)
+        else:
+            self._completions.lost(effect.unit, now_ms)
+
+    def signal(self, effect: "SignalProcess", now_ms: int) -> None:
+        process = self._processes.get(effect.unit)
+        if process is not None and process.pid:
+            _signal_group(process, effect.signal)
+
+    def remove(self, uid: str) -> None:
+        """RemoveWorkload: its directories, run directory and logs. May take long: run it off the loop."""
+        for path in self._places.of_workload(uid):
+            remove_tree(path)
+
+    # ---- the port's loop
+
+    def descriptors(self) -> "list[int]":
+        return [process.pidfd for process in self._processes.values() if process.pidfd >= 0]
+
+    def ready(self, descriptor: int, now_ms: int) -> None:
+        """The pidfd is readable: the shim, or the workload that lost its shim, has ended."""
+        for process in list(self._processes.values()):
+            if process.pidfd == descriptor:
+                process.close()
+                self._look(process, now_ms)
+
+    def reap(self, now_ms: int) -> None:
+        """After SIGCHLD: the keeper is the agent's only child here. Without it, what it was to start never will."""
+        if not self._keeper.reap():
+            return
+        for process in list(self._processes.values()):
+            if process.phase == STARTING and not process.read_identity():
+                self._forget(process)
+                self._completions.start_failed(process.unit, "RuntimeFailed", "the keeper ended", now_ms)
+
+    def step(self, now_ms: int) -> "int | None":
+        for process in list(self._processes.values()):
+            if process.look_ms is not None and process.look_ms <= now_ms:
+                self._look(process, now_ms)
+        due = [process.look_ms for process in self._processes.values() if process.look_ms is not None]
+        return min(due) if due else None
+
+    def units(self) -> "list[str]":
+        """What runs, or is on its way to or from running."""
+        return sorted(self._processes)
+
+    def close(self) -> None:
+        """The agent ends; what runs goes on."""
+        for process in self._processes.values():
+            process.close()
+        self._processes.clear()
+        self._keeper.close()
+
+    def dismiss_keeper(self) -> None:
+        """The node is taken out of service (or a test ends)."""
+        self._keeper.dismiss()
+
+    # ---- inside
+
+    def _start(self, process: Process, script: bytes, now_ms: int) -> None:
+        """Unless it runs already: an agent that died between a start and its record left it behind."""
+        process.script = script
+        if process.read_identity() and (process.shim_lives() or process.leader_lives()):
+            self._processes[process.unit] = process
+            if _read(process.path("start")) == script:
+                self._watch(process, now_ms)
+            else:
+                process.phase = CLEARING
+                _signal_group(process, SIGNAL_KILL)
+                self._look(process, now_ms)
+        else:
+            self._launch(process, now_ms)
+
+    def _launch(self, process: Process, now_ms: int) -> None:
+        for name in ("exit", "child", "shim", "message"):
+            _unlink_if_there(process.path(name))
+        _write_private(process.path("start"), process.script)
+        self._keeper.submit(process.unit)
+        process.phase = STARTING
+        process.since_ms = now_ms
+        process.interval_ms = _POLL_FIRST_MS
+        process.look_later(now_ms, _POLL_MS_MAX)
+        self._processes[process.unit] = process
+
+    def _look(self, process: Process, now_ms: int) -> None:
+        process.look_ms = None
+        if process.phase == STARTING:
+            self._look_at_start(process, now_ms)
+        elif process.phase == RUNNING:
+            self._look_at_end(process, now_ms)
+        else:
+            self._look_at_group(process, now_ms)
+
+    def _look_at_start(self, process: Process, now_ms: int) -> None:
+        if process.read_identity():
+            self._watch(process, now_ms)
+        elif parse_exit(proc.read_if_there(process.path("exit"))) is not None:
+            text = proc.read_if_there(process.path("start.error")).decode("utf-8", "replace").strip()
+            self._forget(process)
+            self._completions.start_failed(process.unit, "RuntimeFailed", text or "the shim failed", now_ms)
+        elif now_ms - process.since_ms >= START_TIMEOUT_MS:
+            self._forget(process)
+            self._completions.start_failed(process.unit, "StartTimeout", "no process within 10 s", now_ms)
+        else:
+            process.look_later(now_ms, _POLL_MS_MAX)
+
+    def _watch(self, process: Process, now_ms: int) -> None:
+        """It is known who it is: tell the core, and wait for its end."""
+        process.phase = RUNNING
+        self._completions.started(process.unit, process.identity(), now_ms)
+        self._look_at_end(process, now_ms)
+
+    def _look_at_end(self, process: Process, now_ms: int) -> None:
+        """Four ways: the shim lives, so the workload may; the shim has written the end; the shim was killed and
+        the workload lives; both are gone and nobody knows how it ended."""
+        end = None
+        if not process.shim_lives():
+            end = parse_exit(proc.read_if_there(process.path("exit")))
+            if end is None and not process.leader_lives():
+                end = EXIT_UNKNOWN
+        if end is None:
+            self._wait_for_end(process, now_ms)
+            return
+        process.end = end
+        process.phase = DRAINING
+        process.interval_ms = _POLL_FIRST_MS
+        self._look_at_group(process, now_ms)
+
+    def _wait_for_end(self, process: Process, now_ms: int) -> None:
+        is_shim = process.shim_lives()
+        pid, start = (process.shim_pid, process.shim_start) if is_shim else (process.pid, process.start)
+        try:
+            process.pidfd = proc.open_pidfd(pid, start)
+        except ProcessLookupError:
+            process.look_ms = now_ms  # it ended just now
+            return
+        if process.pidfd < 0:
+            process.look_ms = now_ms + _LOOK_MS
+
+    def _look_at_group(self, process: Process, now_ms: int) -> None:
+        """The leader ended, and nothing of its group shall outlive it. The shim has killed the others; where the
+        shim was killed too, this does it."""
+        if process.leader_lives() or proc.group_lives(process.pid):
+            _signal_group(process, SIGNAL_KILL)
+            process.look_later(now_ms, _LOOK_MS)
+            return
+        self._forget(process)
+        if process.phase == CLEARING:
+            self._launch_again(process, now_ms)
+        else:
+            code, signal = process.end
+            self._completions.exited(process.unit, code, signal, now_ms)
+
+    def _launch_again(self, process: Process, now_ms: int) -> None:
+        try:
+            self._launch(process, now_ms)
+        except (OSError, StartError) as error:
+            self._completions.start_failed(process.unit, "PlatformError", str(error), now_ms)
+
+    def _forget(self, process: Process) -> None:
+        process.close()
+        del self._processes[process.unit]
+
+
+def _signal_group(process: Process, number: int) -> None:
+    """To all of the process group, if the group is still its own: while the leader lives, or members of it do."""
+    if process.leader_lives() or proc.group_lives(process.pid):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return  # the last one ended meanwhile
+
+
+def _as_int(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _write_private(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+
+
+def _unlink_if_there(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
