@@ -76,8 +76,8 @@ class Result:
 
 
 class Bus(Channel):
-    """One medium with the devices on it. Whoever owns it calls `wants_open` and `wants_close` after `step`, opens
-    or closes the channel, and asks again when `closed` has come."""
+    """One medium with the devices on it. Whoever owns it calls `step` after it has submitted, then `wants_open` and
+    `wants_close`, opens or closes the channel, and asks again when `closed` has come."""
 
     def submit(self, request: Request, now_ms: int) -> None:
         raise NotImplementedError

@@ -69,7 +69,8 @@ class ModbusBus(Bus):
             self._finish(job, job.unit.silence)
         else:
             self._queue.append(job)
-            self._start_next(now_ms)
+            if not job.unit.silence:  # a probe waits for `step`, when those who answer have had their turn
+                self._start_next(now_ms)
 
     def next_result(self) -> "Result | None":
         return self._results.pop(0) if self._results else None

@@ -38,8 +38,7 @@ class Job:
         self._write: bytes | None = None
         if request.value is None:
             visitors: dict[str, Visitor] = request.visitors  # type: ignore[assignment]
-            self._spans = plan(visitors, protocol.registers_max, unit.cuts)
-            self._spans.sort(key=lambda span: (span.table, span.address) == unit.silent_place)
+            self._spans = _last(plan(visitors, protocol.registers_max, unit.cuts), unit.silent_place)
         else:
             self._prepare_write(request)
 
@@ -122,3 +121,10 @@ class Job:
             return
         for name, _ in self._spans.pop(0).parts:
             self.errors[name] = text
+
+
+def _last(spans: "list[Span]", place: "tuple[str, int] | None") -> "list[Span]":
+    """`spans` with the one at `place` moved to the end: a register that hangs a device must not keep the others
+    from being read."""
+    moved = [span for span in spans if (span.table, span.address) == place]
+    return [span for span in spans if (span.table, span.address) != place] + moved
