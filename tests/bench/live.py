@@ -6,7 +6,6 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from statistics import median
 
@@ -15,6 +14,7 @@ from bench.figures import Figure
 from edgelite_sim.proxy import Proxy, Traffic
 from edgelite_sim.site import Site, until
 
+HERE = Path(__file__).parent
 NODE = "node-1"
 OTHERS = ("node-2", "node-3")
 DAY_MIN = 24 * 60
@@ -68,7 +68,7 @@ class Rig:
     async def apply_idle_load(self) -> None:
         """One workload and one device polled each minute whose value stays within its deadband."""
         await self.site.apply("quiet.yaml", QUIET_POD)
-        text = (resources.files("bench") / "idle-meter.yaml").read_text()
+        text = (HERE / "idle-meter.yaml").read_text()
         await self.site.apply("idle.yaml", text.replace("@PORT@", str(self.site.meter_port)))
         pod = PODS + "/quiet"
         await until("the workload runs", lambda: self.site.get(pod).get("status", {}).get("phase") == "Running")
@@ -122,7 +122,7 @@ def hub_memory(rig: Rig) -> list[Figure]:
 
 async def samples(rig: Rig) -> list[Figure]:
     """Wire and flash of one reported sample: two readings a second, each reported."""
-    text = (resources.files("bench") / "busy-meter.yaml").read_text()
+    text = (HERE / "busy-meter.yaml").read_text()
     await rig.site.apply("busy.yaml", text.replace("@PORT@", str(rig.site.meter_port)))
     await asyncio.sleep(5)
     _, written, traffic = now_counts(rig)

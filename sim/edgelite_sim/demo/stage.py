@@ -20,7 +20,7 @@ TROUBLED = NODES[0]  # the node whose link goes through the proxy and that reads
 
 # The demo shows outages of 20 seconds in under two minutes, so a node may not rest for the five minutes that it
 # would at the most otherwise.
-AGENT_SETTINGS = "reconnect_ms_max = 4000\n"
+AGENT_SETTINGS = "backoff_cap_ms = 4000\n"
 
 
 class Stage(Site):

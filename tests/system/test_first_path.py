@@ -1,0 +1,308 @@
+"""The first whole path with real processes: hub, agent, workload, meter, and what a user types."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgelite_sim.site import Site, SiteError, until
+
+NODE = "node-1"
+PODS = "/api/v1/namespaces/default/pods"
+
+Scene = Callable[[Site], Awaitable[None]]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[[Scene], None]:
+    """Run a scene on a site with a hub and one node that has joined."""
+
+    def run(scene: Scene) -> None:
+        asyncio.run(staged(tmp_path, scene))
+
+    return run
+
+
+async def staged(folder: Path, scene: Scene) -> None:
+    site = Site(folder)
+    try:
+        await site.start_hub()
+        await site.join(NODE, await site.token(), site.node_port, "backoff_cap_ms = 1000\n")
+        await site.start_agent(NODE)
+        await scene(site)
+    finally:
+        await site.stop()
+
+
+def pod(name: str, script: str, **spec: Any) -> str:
+    container = {"name": "main", "image": "host", "command": ["sh", "-c", script]} | spec.pop("container", {})
+    whole = {"nodeName": NODE, "runtimeClassName": "process", "containers": [container]} | spec
+    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": whole})
+
+
+def container_state(site: Site, name: str) -> dict[str, Any]:
+    statuses = site.get(f"{PODS}/{name}").get("status", {}).get("containerStatuses") or [{}]
+    return dict(statuses[0].get("state") or {})
+
+
+async def phase(site: Site, name: str, wanted: str) -> None:
+    await until(f"{name} is {wanted}", lambda: site.get(f"{PODS}/{name}").get("status", {}).get("phase") == wanted)
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_a_pod_runs_is_read_and_is_gone_when_its_node_says_so(play: Callable[[Scene], None], tmp_path: Path) -> None:
+    async def scene(site: Site) -> None:
+        pid_file = tmp_path / "pid"
+        await site.apply("pod.yaml", pod("talker", f"echo first line; echo $$ > {pid_file}; exec sleep 1000"))
+        await phase(site, "talker", "Running")
+        pid = int(await until("the workload tells its process id", lambda: pid_file.exists() and pid_file.read_text()))
+        assert await site.command("logs", "talker") == "first line\n"
+        shown = await site.command("get", "pods")
+        assert "talker" in shown and "Running" in shown
+        assert "Name" in await site.command("describe", "pod", "talker") or "talker" in shown
+        await site.command("delete", "pod", "talker", "--timeout", "20")
+        assert is_gone(pid)
+        with pytest.raises(SiteError, match="not found"):
+            await site.command("get", "pod", "talker")
+
+    play(scene)
+
+
+def test_config_and_secrets_reach_the_workload(play: Callable[[Scene], None], tmp_path: Path) -> None:
+    async def scene(site: Site) -> None:
+        out = tmp_path / "out"
+        await site.apply(
+            "config.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {GREETING: hello, settings.ini: '[a]'}\n---\n"
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {PASSWORD: hunter2}\n",
+        )
+        container = {
+            "envFrom": [{"configMapRef": {"name": "c"}}],
+            "env": [{"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "s", "key": "PASSWORD"}}}],
+            "volumeMounts": [{"name": "files", "mountPath": "/etc/app"}],
+        }
+        script = f'echo "$GREETING $PASSWORD $(cat "$EDGELITE_ROOT/etc/app/settings.ini")" > {out}; exec sleep 1000'
+        volumes = [{"name": "files", "configMap": {"name": "c"}}]
+        await site.apply("pod.yaml", pod("reader", script, container=container, volumes=volumes))
+        text = await until("the workload has written", lambda: out.exists() and out.read_text())
+        assert text == "hello hunter2 [a]\n"
+        await site.command("delete", "pod", "reader", "--now")
+
+    play(scene)
+
+
+def test_an_artifact_is_delivered_and_runs(play: Callable[[Scene], None], tmp_path: Path) -> None:
+    async def scene(site: Site) -> None:
+        program = tmp_path / "tool" / "run.sh"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\ncat data.bin | wc -c > {tmp_path}/size\nexec sleep 1000\n")
+        program.chmod(0o755)
+        (program.parent / "data.bin").write_bytes(os.urandom(300_000))
+        await site.command("push", "tool:1", str(program.parent))
+        await site.apply("pod.yaml", pod("tool", "", container={"image": "tool:1", "command": ["./run.sh"]}))
+        await phase(site, "tool", "Running")
+        size = await until(
+            "the program has run", lambda: (tmp_path / "size").exists() and (tmp_path / "size").read_text()
+        )
+        assert int(size) == 300_000
+        await site.command("delete", "pod", "tool", "--now")
+
+    play(scene)
+
+
+def test_a_command_that_does_not_exist_is_visible_at_the_hub(play: Callable[[Scene], None]) -> None:
+    async def scene(site: Site) -> None:
+        await site.apply("pod.yaml", pod("broken", "", container={"command": ["no-such-program"]}))
+
+        def reason() -> bool:
+            state = container_state(site, "broken")
+            found = state.get("waiting") or state.get("terminated") or {}
+            return "no-such-program" in str(found.get("message")) and found.get("reason") == "CommandNotFound"
+
+        await until("the hub shows the reason", reason)
+        await site.command("delete", "pod", "broken", "--now")
+
+    play(scene)
+
+
+def test_the_hub_may_die_and_the_node_comes_back_to_it(play: Callable[[Scene], None], tmp_path: Path) -> None:
+    async def scene(site: Site) -> None:
+        await site.apply("pod.yaml", pod("steady", f"echo $$ >> {tmp_path}/pids; exec sleep 1000"))
+        await phase(site, "steady", "Running")
+        await site.processes["hub"].end(signal.SIGKILL)
+        await site.start_hub()
+        await site.apply("pod2.yaml", pod("later", f"touch {tmp_path}/later; exec sleep 1000"))
+        await until("the node runs what came later", (tmp_path / "later").exists)
+        assert len((tmp_path / "pids").read_text().split()) == 1
+        await site.command("delete", "pod", "steady", "later", "--now")
+
+    play(scene)
+
+
+def test_the_agent_may_stop_and_everything_runs_on(play: Callable[[Scene], None], tmp_path: Path) -> None:
+    async def scene(site: Site) -> None:
+        pid_file = tmp_path / "pid"
+        await site.apply("pod.yaml", pod("steady", f"echo $$ >> {pid_file}; exec sleep 1000"))
+        pid = int(await until("it tells its process id", lambda: pid_file.exists() and pid_file.read_text()))
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            await site.processes[NODE].end(number)
+            assert not is_gone(pid)
+            await site.start_agent(NODE)
+        await asyncio.sleep(2)
+        assert pid_file.read_text().split() == [str(pid)]
+        await site.command("delete", "pod", "steady", "--timeout", "20")
+        assert is_gone(pid)
+
+    play(scene)
+
+
+def test_an_exit_that_nobody_saw_is_told_when_the_agent_is_back(play: Callable[[Scene], None], tmp_path: Path) -> None:
+    async def scene(site: Site) -> None:
+        go = tmp_path / "go"
+        script = f"while [ ! -e {go} ]; do sleep 0.1; done; exit 7"
+        await site.apply("pod.yaml", pod("short", script, restartPolicy="Never"))
+        await phase(site, "short", "Running")
+        await site.processes[NODE].end(signal.SIGKILL)
+        go.touch()
+        await asyncio.sleep(0.5)
+        await site.start_agent(NODE)
+        await phase(site, "short", "Failed")
+        assert container_state(site, "short")["terminated"]["exitCode"] == 7
+        await site.command("delete", "pod", "short", "--now")
+
+    play(scene)
+
+
+METER = "/apis/devices.kubeedge.io/v1beta1/namespaces/default/devices/meter"
+
+
+def twins(site: Site) -> dict[str, dict[str, Any]]:
+    found = site.get(METER).get("status", {}).get("twins", [])
+    return {twin["propertyName"]: twin for twin in found}
+
+
+def test_a_meter_is_read_and_a_register_it_refuses_is_marked(play: Callable[[Scene], None], tmp_path: Path) -> None:
+    async def scene(site: Site) -> None:
+        await site.start_meter()
+        text = (resources.files("edgelite_sim.demo") / "files" / "meter.yaml").read_text()
+        await site.apply("meter.yaml", text.replace("@NODE@", NODE).replace("@PORT@", str(site.meter_port)))
+        await until("twins are reported", lambda: "reported" in twins(site).get("voltage", {}))
+        assert 200 < float(twins(site)["voltage"]["reported"]["value"]) < 260
+        telemetry = await site.command("telemetry", "meter", "--property", "answered_reads", "-o", "json")
+        counts = [json.loads(line)["value"] for line in telemetry.splitlines()]
+        assert counts == sorted(set(counts)) and counts
+        await until(
+            "the refused register is marked", lambda: "exception 2" in json.dumps(twins(site).get("refused", {}))
+        )
+
+    play(scene)
+
+
+BAD_MANIFESTS = [
+    ("apiVersion: v1\nkind: Wish\nmetadata: {name: x}\n", "does not know apiVersion v1 kind Wish"),
+    ("apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {runtimeClassName: process}\n", "spec.containers"),
+    (pod("x", "true").replace('"nodeName"', '"nodename"'), "nodename"),
+    (pod("x", "true").replace('"host"', "7"), "spec.containers[0].image"),
+    (pod("x", "true").replace('"process"', '"docker"'), "spec.runtimeClassName"),
+    ("apiVersion: v1\nkind: ConfigMap\nmetadata: {}\ndata: {a: b}\n", "metadata.name"),
+    ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: 1}\n", "data"),
+]
+
+
+def test_bad_manifests_are_refused_by_field_and_nothing_is_stored(play: Callable[[Scene], None]) -> None:
+    async def scene(site: Site) -> None:
+        for number, (text, named) in enumerate(BAD_MANIFESTS):
+            with pytest.raises(SiteError) as caught:
+                await site.apply(f"bad-{number}.yaml", text)
+            assert named in str(caught.value), text
+        assert site.get(PODS)["items"] == []
+        names = [item["metadata"]["name"] for item in site.get("/api/v1/namespaces/default/configmaps")["items"]]
+        assert "x" not in names
+
+    play(scene)
+
+
+def test_tokens_that_may_not_join_are_told_why(play: Callable[[Scene], None], tmp_path: Path) -> None:
+    async def scene(site: Site) -> None:
+        good = await site.token()
+        short = (await site.command("token", "create", "--ttl", "1s")).strip()
+        revoked = await site.token()
+        name = revoked.split(".")[1]
+        listed = site.get("/apis/edgelite.dev/v1/jointokens")["items"]
+        known = next(item["metadata"]["name"] for item in listed if name in json.dumps(item))
+        await site.command("token", "revoke", known)
+        await asyncio.sleep(1.2)
+        other = ".".join([*good.split(".")[:3], "0" * 64])
+        wrong = ".".join([*good.split(".")[:2], "0" * 32, good.split(".")[3]])
+        for token, said in (
+            (short, "expired"),
+            (revoked, "revoked"),
+            (other, "another hub"),
+            (wrong, "token"),
+            ("x", "token"),
+        ):
+            with pytest.raises(SiteError) as caught:
+                await site.join("intruder", token, site.node_port)
+            assert said in str(caught.value), (token, str(caught.value))
+        assert [item["metadata"]["name"] for item in site.get("/api/v1/nodes")["items"]] == [NODE]
+
+    play(scene)
+
+
+def agent_says(folder: Path) -> str:
+    async def run() -> str:
+        site = Site(folder)
+        agent = await site.start_agent(NODE)
+        assert agent.process is not None
+        try:
+            code = await asyncio.wait_for(agent.process.wait(), 10)
+        finally:
+            await agent.end(signal.SIGKILL)
+        assert code not in (0, -9)
+        return agent.log.read_text()
+
+    return asyncio.run(run())
+
+
+def test_an_agent_that_never_joined_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / NODE).mkdir()
+    assert "edgelite join" in agent_says(tmp_path)
+
+
+def test_a_damaged_journal_is_never_taken_for_an_empty_one(play: Callable[[Scene], None], tmp_path: Path) -> None:
+    async def scene(site: Site) -> None:
+        await site.apply("pod.yaml", pod("steady", "exec sleep 1000"))
+        await phase(site, "steady", "Running")
+        await site.processes[NODE].end(signal.SIGTERM)
+        for segment in (tmp_path / NODE / "journal").iterdir():
+            if segment.stat().st_size:
+                with segment.open("r+b") as file:
+                    file.seek(0)
+                    file.write(b"\xff" * 64)
+        await site.start_agent(NODE)
+        log = site.processes[NODE].log
+        await until(
+            "the agent tells of the damage", lambda: "damage" in log.read_text() or "corrupt" in log.read_text()
+        )
+        await asyncio.sleep(1)
+
+    play(scene)
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and any((tmp_path / NODE).glob("run/*/pid")):
+        time.sleep(0.1)
