@@ -109,5 +109,13 @@ class StoreCertificate:
         self.certificate = certificate
 
 
+class Log:
+    """One line for the person who runs the node; `level` is "debug", "info", "warning" or "error". No completion."""
+
+    def __init__(self, level: str, text: str) -> None:
+        self.level = level
+        self.text = text
+
+
 class Watchdog:
     """Tell the platform's watchdog that the core is alive and well. No completion."""

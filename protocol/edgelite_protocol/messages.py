@@ -161,7 +161,8 @@ REPORT_WORKLOAD_GONE = 2  # lane state: {1: uid}; the hub may now forget the Pod
 REPORT_TELEMETRY = 3  # lane telemetry
 REPORT_TWIN = 4  # lane state
 REPORT_DEVICE = 5  # lane state
-REPORT_DROPPED = 6  # lane state: {1: lane, 2: count, 3: from ms, 4: to ms}: what a quota made the node drop
+REPORT_DROPPED = 6  # lane state: {1: lane, 2: count, 3: first, 4: last}: what a quota made the node drop; first and
+# last name reports: generation * 2^32 + sequence
 REPORT_DAMAGE = 7  # lane state: {1: text}: what recovery found damaged in the journal
 
 # A report's time is [time_ms, source]: source 1 is Unix time by the hub's clock; source 0 is the monotonic clock

@@ -19,8 +19,8 @@ HUB_NAME = "edgelite-hub"  # the DNS name in every hub certificate
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 READ_BYTES_MAX = 16384  # one TLS record
 
-# OpenSSL's X509_V_ERR_* that mean "not signed by the CA that I was given"
-_FOREIGN_CA = (18, 19, 20, 21)
+# OpenSSL's X509_V_ERR_* that mean "not signed by the CA that I was given"; 7 where two CAs have one name
+_FOREIGN_CA = (7, 18, 19, 20, 21)
 _HOSTNAME_MISMATCH = 62
 
 
@@ -138,7 +138,7 @@ def explain(error: "_ssl.SSLError") -> str:
     if code is not None:
         return "the hub's certificate does not verify: " + str(getattr(error, "verify_message", code))
     reason = getattr(error, "reason", None) or "closed"
-    if "ALERT" in reason and ("CERT" in reason or "UNKNOWN_CA" in reason):
+    if "ALERT" in reason and any(word in reason for word in ("CERT", "UNKNOWN_CA", "DECRYPT_ERROR", "ACCESS_DENIED")):
         return "the hub refused this node's certificate (" + reason + ")"
     if reason == "UNEXPECTED_EOF_WHILE_READING":
         return "connection closed"

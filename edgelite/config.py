@@ -1,0 +1,122 @@
+"""The agent's configuration: lines of `key = value`, read once at start.
+
+    node = kitchen-1
+    hub = hub.example.com:7444, 192.0.2.7:7444
+
+Unknown keys are refused, so that a misspelt one isn't silently without effect.
+"""
+
+from edgelite.driver import ConfigurationError
+from edgelite.journal import JournalLimits
+from edgelite_protocol.errors import MisuseError
+from edgelite_protocol.messages import NAME_BYTES_MAX
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HUB_PORT = 7444
+HUBS_MAX = 8  # addresses of one hub; each is tried in turn
+TEXT_BYTES_MAX = 65536
+
+
+class Config:
+    """Times are milliseconds. The defaults are what DESIGN's figures were measured with."""
+
+    def __init__(self, node: str, hubs: "list[tuple[str, int]]") -> None:
+        self.node = node
+        self.hubs = hubs  # (host, port), tried in this order
+        self.journal_bytes_max = 4 * 1024 * 1024
+        self.telemetry_bytes_max = 2 * 1024 * 1024  # of these; what doesn't fit is dropped, counted and reported
+        self.group_window_ms = 1000  # how long a report may wait for others to share its sync
+        self.backoff_base_ms = 1000
+        self.backoff_cap_ms = 300_000
+        self.session_lasted_ms = 60_000  # a session of this length resets the backoff
+        self.greeting_timeout_ms = 20_000
+        self.log_level = "info"
+
+
+    def journal_limits(self) -> JournalLimits:
+        """ConfigurationError where the sizes don't go together."""
+        try:
+            return JournalLimits(
+                size_bytes_max=self.journal_bytes_max,
+                telemetry_bytes_max=self.telemetry_bytes_max,
+                group_window_ms=self.group_window_ms,
+            )
+        except MisuseError as error:
+            raise ConfigurationError("journal_bytes_max", str(error)) from error
+
+
+def _name(text: str) -> str:
+    allowed = "abcdefghijklmnopqrstuvwxyz0123456789-."
+    if not text or len(text) > NAME_BYTES_MAX or any(character not in allowed for character in text):
+        raise ValueError("a name is lower-case letters, digits, '-' and '.', at most 253 of them")
+    return text
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise ValueError("a whole number is needed")
+    return int(text)
+
+
+def _level(text: str) -> str:
+    if text not in ("debug", "info", "warning", "error"):
+        raise ValueError("one of debug, info, warning, error is needed")
+    return text
+
+
+def parse_address(text: str) -> "tuple[str, int]":
+    """ "host", "host:port", "[v6]:port"; ValueError."""
+    host, separator, port = text.strip().rpartition(":")
+    if not separator or text.strip().endswith("]") or (":" in host and not host.startswith("[")):
+        host, port = text.strip(), str(HUB_PORT)
+    host = host.strip("[]")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError("an address is host:port")
+    return host, int(port)
+
+
+def _addresses(text: str) -> "list[tuple[str, int]]":
+    addresses = [parse_address(part) for part in text.split(",") if part.strip()]
+    if not 0 < len(addresses) <= HUBS_MAX:
+        raise ValueError("one to %d addresses, separated by commas, are needed" % HUBS_MAX)
+    return addresses
+
+
+_KEYS: "dict[str, tuple[str, Callable[[str], object]]]" = {
+    "node": ("node", _name),
+    "hub": ("hubs", _addresses),
+    "journal_bytes_max": ("journal_bytes_max", _count),
+    "telemetry_bytes_max": ("telemetry_bytes_max", _count),
+    "group_window_ms": ("group_window_ms", _count),
+    "backoff_base_ms": ("backoff_base_ms", _count),
+    "backoff_cap_ms": ("backoff_cap_ms", _count),
+    "log_level": ("log_level", _level),
+}
+
+
+def parse(text: str) -> Config:
+    """ConfigurationError names the line and says what would be right."""
+    config = Config("", [])
+    for number, line in enumerate(text.split("\n"), 1):
+        _parse_line(config, number, line.split("#")[0].strip())
+    if not config.node:
+        raise ConfigurationError("node", "is missing: the name that this node joined with")
+    if not config.hubs:
+        raise ConfigurationError("hub", "is missing: host:port of the hub")
+    return config
+
+
+def _parse_line(config: Config, number: int, line: str) -> None:
+    if not line:
+        return
+    key, separator, value = line.partition("=")
+    entry = _KEYS.get(key.strip())
+    if not separator or entry is None:
+        raise ConfigurationError("line %d" % number, "is none of: " + ", ".join(sorted(_KEYS)))
+    try:
+        setattr(config, entry[0], entry[1](value.strip()))
+    except ValueError as error:
+        raise ConfigurationError("line %d, %s" % (number, key.strip()), str(error)) from error

@@ -1,0 +1,289 @@
+"""The link: one connection to the hub at a time, opened again and again, with a session on it.
+
+The table below is the whole machine; every cell is written out. What a session says is handed to the link's
+`owner` (the node), which never sees a channel; what the channel says never reaches the owner.
+
+How a session may end, and what follows:
+
+1. the connection drops, or the keepalive finds it dead: rest, then try again
+2. either end says goodbye for a passing reason: the same
+3. the hub refuses the node as it is (REFUSALS): the same, at the slowest rate from the start; told once
+4. `stop`: say goodbye, close, stay closed
+"""
+
+from edgelite.backoff import Backoff
+from edgelite.effects import Channel, Close, Log, Open
+from edgelite.journal import SPACE_ADDRESS
+from edgelite_protocol.errors import MisuseError
+from edgelite_protocol.events import Ended, Welcomed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edgelite.config import Config
+    from edgelite.context import Context
+    from edgelite_protocol.session import Session
+
+# States
+RESTING = 0  # until the backoff has passed
+FENCED = 1  # the same after a refusal
+OPENING = 2  # the port is connecting
+GREETING = 3  # hello is on its way
+LIVE = 4  # welcomed
+CLOSING = 5  # the session ended, the port is closing
+STOPPING = 6  # the same, for good
+STOPPED = 7
+
+STATE_NAMES = ("resting", "fenced", "opening", "greeting", "live", "closing", "stopping", "stopped")
+
+# Events
+DUE = 0  # the link's own deadline has come
+OPENED = 1  # the port has connected
+WELCOMED = 2  # the hub answered hello
+ENDED = 3  # the session is over, whoever ended it
+LOST = 4  # the port has closed the channel
+STOP = 5  # the owner wants no link any more
+
+# fmt: off
+#            DUE        OPENED    WELCOMED   ENDED       LOST       STOP
+TABLE = (
+    ("open",    "bug",    "bug",     "bug",     "bug",     "stopped"),  # RESTING
+    ("open",    "bug",    "bug",     "bug",     "bug",     "stopped"),  # FENCED
+    ("give_up", "greet",  "bug",     "bug",     "rest",    "abort"),    # OPENING
+    ("give_up", "bug",    "live",    "hang_up", "rest",    "goodbye"),  # GREETING
+    ("ignore",  "bug",    "bug",     "hang_up", "rest",    "goodbye"),  # LIVE
+    ("ignore",  "ignore", "ignore",  "ignore",  "rest",    "abort"),    # CLOSING
+    ("ignore",  "ignore", "ignore",  "ignore",  "stopped", "ignore"),   # STOPPING
+    ("ignore",  "bug",    "bug",     "bug",     "bug",     "ignore"),   # STOPPED
+)
+# fmt: on
+
+# Goodbyes that say: as you are, never. A person has to act, so the node asks rarely.
+REFUSALS = (
+    "identity_cloned",
+    "node_revoked",
+    "unknown_node",
+    "unsupported_version",
+    "not_authorized",
+    "must_understand",
+)
+LINK_LOST = "link_lost"  # how a session calls the end of its channel
+OPEN_TIMEOUT_MS = 90_000  # several addresses of one name, each with the port's own timeout
+
+
+class Owner:
+    """What the link tells. The node is one."""
+
+    def begin_session(self, now_ms: int) -> "Session":
+        """A session for a connection that has just opened."""
+        raise NotImplementedError
+
+    def session_event(self, event: object, now_ms: int) -> None:
+        raise NotImplementedError
+
+    def session_over(self, now_ms: int) -> None:
+        """The session named nothing that is still to come: drop what hangs on it."""
+        raise NotImplementedError
+
+
+class Link(Channel):
+    def __init__(self, context: "Context", config: "Config", owner: Owner) -> None:
+        self._context = context
+        self._hubs = config.hubs
+        self._hub_index = 0
+        self._greeting_timeout_ms = config.greeting_timeout_ms
+        self._lasted_ms = config.session_lasted_ms
+        self._owner = owner
+        self._backoff = Backoff(config.backoff_base_ms, config.backoff_cap_ms, context.random_bytes)
+        self._deadline_ms: int | None = 0  # the first attempt is at once
+        self._live_since_ms = 0
+        self._was_live = False  # this connection, or the last one
+        self._refusal = ""
+        self._close_reason = ""
+        self._quick = False
+        self.state = RESTING
+        self.session: Session | None = None
+        self.last_end = ""  # why the last session or attempt ended, for a person
+
+    @property
+    def live(self) -> bool:
+        return self.state == LIVE
+
+    @property
+    def stopped(self) -> bool:
+        return self.state == STOPPED
+
+    def step(self, now_ms: int) -> "int | None":
+        """Let time pass and hand the session's events on; the next deadline."""
+        if self._deadline_ms is not None and now_ms >= self._deadline_ms:
+            self._fire(DUE, now_ms)
+        session_deadline_ms = self._step_session(now_ms)
+        if session_deadline_ms is None or self._deadline_ms is None:
+            return session_deadline_ms if self._deadline_ms is None else self._deadline_ms
+        return min(self._deadline_ms, session_deadline_ms)
+
+    def stop(self, now_ms: int) -> None:
+        self._fire(STOP, now_ms)
+
+    def reconnect(self, now_ms: int) -> None:
+        """A person asked: connect now, dropping the session that there is."""
+        if self.state in (RESTING, FENCED):
+            self._deadline_ms = now_ms
+        elif self.session is not None and self.state in (GREETING, LIVE):
+            self._quick = True
+            self.session.end("", "reconnecting", now_ms)
+
+    # ---- Channel: the port's side
+
+    def opened(self, now_ms: int) -> None:
+        self._fire(OPENED, now_ms)
+
+    def received(self, data: "bytes | memoryview", now_ms: int) -> None:
+        if self.session is not None:
+            self.session.receive(data, now_ms)
+            self._drain(now_ms)
+
+    def data_to_send(self, size_bytes_max: int) -> bytes:
+        return b"" if self.session is None else self.session.data_to_send(size_bytes_max)
+
+    def closed(self, reason: str, now_ms: int) -> None:
+        """`reason` says more than the session can: that the link ended."""
+        if self.session is None:
+            self._note_end(reason)
+        else:
+            self._close_reason = reason
+            self.session.receive_eof(now_ms)
+            self._drain(now_ms)
+        self._fire(LOST, now_ms)
+
+    # ---- the machine
+
+    def _fire(self, event: int, now_ms: int) -> None:
+        getattr(self, "_do_" + TABLE[self.state][event])(now_ms)
+
+    def _step_session(self, now_ms: int) -> "int | None":
+        if self.session is None:
+            return None
+        deadline_ms = self.session.step(now_ms)
+        self._drain(now_ms)
+        return deadline_ms
+
+    def _drain(self, now_ms: int) -> None:
+        while self.session is not None:
+            event = self.session.next_event()
+            if event is None:
+                return
+            if isinstance(event, Ended):
+                self._session_ended(event, now_ms)
+                return
+            if isinstance(event, Welcomed):
+                self._fire(WELCOMED, now_ms)
+            self._owner.session_event(event, now_ms)
+
+    def _session_ended(self, event: Ended, now_ms: int) -> None:
+        self._owner.session_event(event, now_ms)
+        if event.code == LINK_LOST:
+            self._note_end(self._close_reason)
+        elif event.by_peer and event.code in REFUSALS:
+            self._refuse(event.code, event.text)
+        else:
+            self._note_end(": ".join([part for part in (event.code, event.text) if part]) or "ended")
+        self._fire(ENDED, now_ms)
+
+    def _refuse(self, code: str, text: str) -> None:
+        if code != self._refusal:
+            self._context.emit(Log("error", "the hub refuses this node: " + code + ": " + text))
+        self._refusal = code
+        self.last_end = code
+        self._backoff.slow_down()
+
+    def _note_end(self, reason: str) -> None:
+        """One line for each change of reason: a hub that is away for a week isn't a log of a week."""
+        if reason != self.last_end:
+            self._context.emit(Log("info", "no link to the hub: " + reason))
+        self.last_end = reason
+
+    # ---- actions
+
+    def _do_bug(self, _now_ms: int) -> None:
+        raise MisuseError("the link cannot take this while " + STATE_NAMES[self.state])
+
+    def _do_ignore(self, _now_ms: int) -> None:
+        if self.state in (LIVE, CLOSING, STOPPING, STOPPED):
+            self._deadline_ms = None
+
+    def _do_open(self, now_ms: int) -> None:
+        host, port = self._hubs[self._hub_index]
+        self.state = OPENING
+        self._was_live = False
+        self._deadline_ms = now_ms + OPEN_TIMEOUT_MS
+        self._context.emit(Open(self, ("tls", host, port), self._last_addresses(host)))
+
+    def _do_greet(self, now_ms: int) -> None:
+        self.state = GREETING
+        self._deadline_ms = now_ms + self._greeting_timeout_ms
+        self.session = self._owner.begin_session(now_ms)
+
+    def _do_live(self, now_ms: int) -> None:
+        self.state = LIVE
+        self._was_live = True
+        self._deadline_ms = None
+        self._live_since_ms = now_ms
+        self._refusal = ""
+        self.last_end = ""
+        self._keep_address()
+
+    def _do_give_up(self, now_ms: int) -> None:
+        self._note_end("timed out")
+        self._do_hang_up(now_ms)
+
+    def _do_hang_up(self, now_ms: int) -> None:
+        self._credit_lasting(now_ms)
+        self.state = CLOSING
+        self._deadline_ms = None
+        self._context.emit(Close(self))
+
+    def _do_rest(self, now_ms: int) -> None:
+        self._credit_lasting(now_ms)
+        self.state = FENCED if self._refusal else RESTING
+        self._drop_session(now_ms)
+        if not self._was_live:
+            self._hub_index = (self._hub_index + 1) % len(self._hubs)
+        self._deadline_ms = now_ms + (0 if self._quick else self._backoff.next_ms())
+        self._quick = False
+
+    def _credit_lasting(self, now_ms: int) -> None:
+        if self.state == LIVE and now_ms - self._live_since_ms >= self._lasted_ms:
+            self._backoff.reset()
+
+    def _do_goodbye(self, now_ms: int) -> None:
+        if self.session is not None:
+            self.session.end("node_stopping", "", now_ms)
+        self._do_abort(now_ms)
+
+    def _do_abort(self, _now_ms: int) -> None:
+        if self.state != CLOSING:
+            self._context.emit(Close(self))
+        self.state = STOPPING
+        self._deadline_ms = None
+
+    def _do_stopped(self, now_ms: int) -> None:
+        self.state = STOPPED
+        self._deadline_ms = None
+        self._drop_session(now_ms)
+
+    def _drop_session(self, now_ms: int) -> None:
+        if self.session is not None:
+            self.session = None
+            self._owner.session_over(now_ms)
+
+    # ---- the last good address of each hub name
+
+    def _last_addresses(self, host: str) -> "list[str]":
+        kept = self._context.journal.get(SPACE_ADDRESS, host)
+        return [] if kept is None else [kept.decode()]
+
+    def _keep_address(self) -> None:
+        host = self._hubs[self._hub_index][0]
+        address = self.peer_address.encode()
+        if address and self.peer_address != host and self._context.journal.get(SPACE_ADDRESS, host) != address:
+            self._context.journal.write([("put", SPACE_ADDRESS, host, address)])

@@ -1,0 +1,270 @@
+"""The node: the agent's core, put together. A port builds one, opens it, and calls `step`.
+
+    node = Node(platform, config, journal storage ...)
+    recovery = node.open(now_ms)
+    while not node.stopped:
+        deadline_ms = node.step(now_ms)
+        while (effect := node.next_effect()) is not None:
+            ...carry it out, and call its completion when it is done (edgelite.effects names them)
+        ...wait until a descriptor is ready or deadline_ms has come; feed the channels
+
+Nothing here blocks, and nothing here knows a platform.
+"""
+
+from edgelite.clock import Clock
+from edgelite.context import Context
+from edgelite.desired import Desired
+from edgelite.devices import Devices
+from edgelite.effects import Log, StoreCertificate
+from edgelite.fetch import Fetcher
+from edgelite.journal import Journal
+from edgelite.link import Link, Owner
+from edgelite.logstream import LogStreams
+from edgelite.outbox import Outbox
+from edgelite.supervisor import Supervisor
+from edgelite.timekeeping import Timekeeping
+from edgelite_protocol import events
+from edgelite_protocol import messages as m
+from edgelite_protocol.join_session import JoinClient
+from edgelite_protocol.limits import Limits
+from edgelite_protocol.node_session import NodeSession
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from edgelite.config import Config
+    from edgelite.fetch import ArtifactStore
+    from edgelite.journal import Recovery
+    from edgelite.logstream import LogStore
+    from edgelite.storage import Storage
+    from edgelite_protocol.session import Session
+
+
+class Platform:
+    """What a port hands in, beside the configuration."""
+
+    def __init__(
+        self,
+        storage: "Storage",
+        artifacts: "ArtifactStore",
+        logs: "LogStore",
+        boot_id: bytes,
+        random_bytes: "Callable[[int], bytes]",
+        capabilities: "dict[str, object]",
+    ) -> None:
+        self.storage = storage  # of the journal
+        self.artifacts = artifacts
+        self.logs = logs
+        self.boot_id = boot_id  # 16 bytes
+        self.random_bytes = random_bytes
+        self.capabilities = capabilities  # as messages.py names them
+
+
+class Node(Owner):
+    def __init__(self, config: "Config", platform: Platform) -> None:
+        self._config = config
+        self._platform = platform
+        self._effects: list[object] = []
+        self.clock = Clock(platform.boot_id)
+        self.journal = Journal(platform.storage, config.journal_limits(), platform.random_bytes, self._emit)
+        self._outbox = Outbox(self.journal)
+        context = Context(
+            self.journal, self._emit, self._outbox.report, self.clock, platform.random_bytes, platform.boot_id
+        )
+        self.supervisor = Supervisor(context)
+        self.devices = Devices(context)
+        self.link = Link(context, config, self)
+        self._desired = Desired(context, self._apply)
+        self._timekeeping = Timekeeping(context)
+        self._fetcher = Fetcher(context, self.supervisor, platform.artifacts)
+        self._logs = LogStreams(platform.logs)
+        self._hello_journal_id = b""
+        self._expired = False  # the hub says that the certificate has ended: renew first
+
+    # ---- what a port calls
+
+    def open(self, now_ms: int) -> "Recovery":
+        """Read the journal and let what it desires run again; the link comes later. PlatformError where the
+        journal cannot be read or written, CorruptionError where what it says makes no sense."""
+        recovery = self.journal.open(now_ms)
+        self._timekeeping.restore()
+        self.supervisor.restore(now_ms)
+        self._desired.restore(now_ms)
+        self._outbox.report_damage(recovery.damaged)
+        return recovery
+
+    def step(self, now_ms: int) -> "int | None":
+        """Let everything happen that is due; when to call again if nothing else happens, None for never."""
+        session: Any = self.link.session if self.link.live else None
+        deadlines: list[int | None] = [
+            self.supervisor.step(now_ms),
+            self.devices.step(now_ms),
+            self._fetcher.step(session, now_ms),
+            self._logs.step(session, now_ms),
+        ]
+        self._timekeeping.step(now_ms)
+        self._outbox.step()
+        deadlines.append(self.journal.step(now_ms))
+        if session is not None:
+            self._desired.acknowledge(session)
+            self._outbox.send(session)
+        deadlines.append(self.link.step(now_ms))  # last: what was just sent moves the session's deadline
+        return earliest(deadlines)
+
+    def next_effect(self) -> "object | None":
+        return self._effects.pop(0) if self._effects else None
+
+    def reconnect(self, now_ms: int) -> None:
+        """Drop the link, where there is one, and connect again at once."""
+        self.link.reconnect(now_ms)
+
+    def stop(self, now_ms: int) -> None:
+        """Say goodbye to the hub and make durable what is written; workloads go on. Step until `stopped`."""
+        self.link.stop(now_ms)
+        self.journal.urgent()
+
+    @property
+    def stopped(self) -> bool:
+        return self.link.stopped and self.journal.durable_position >= self.journal.position
+
+    # completions
+
+    def synced(self, token: int, now_ms: int) -> None:
+        self.journal.synced(token, now_ms)
+
+    def sync_failed(self, token: int, text: str, now_ms: int) -> None:
+        self._emit(Log("error", "the journal cannot be synced: " + text))
+        self.journal.sync_failed(token, text, now_ms)
+
+    def artifact_installed(self, digest: bytes, now_ms: int) -> None:
+        self._fetcher.installed(digest, now_ms)
+
+    def artifact_failed(self, digest: bytes, text: str, now_ms: int) -> None:
+        self._fetcher.install_failed(digest, text, now_ms)
+
+    # ---- the link's owner
+
+    def begin_session(self, now_ms: int) -> "Session":
+        """A session as usual, or the one thing that a node may do whose certificate has ended."""
+        if self._expired:
+            client = JoinClient(Limits(), now_ms)
+            client.renew()
+            return client
+        self._hello_journal_id = self.journal.journal_id
+        return NodeSession(self._hello(now_ms), Limits(), now_ms)
+
+    def session_event(self, event: object, now_ms: int) -> None:
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, self.link.session, event, now_ms)
+
+    def session_over(self, now_ms: int) -> None:
+        self._fetcher.session_over()
+        self._logs.session_over()
+
+    # ---- inside
+
+    def _emit(self, effect: object) -> None:
+        self._effects.append(effect)
+
+    def _apply(self, kind: int, key: str, value: "dict[int, object] | None", now_ms: int) -> None:
+        if kind == m.KIND_WORKLOAD:
+            self.supervisor.set_desired(key, value, now_ms)
+        elif kind == m.KIND_DEVICE:
+            self.devices.set_desired(key, value, now_ms)
+
+    def _hello(self, now_ms: int) -> "dict[int, object]":
+        cursor = self._desired.cursor
+        hello: dict[int, object] = {
+            m.HELLO_NODE: self._config.node,
+            m.HELLO_BOOT_ID: self._platform.boot_id,
+            m.HELLO_JOURNAL_ID: self.journal.journal_id,
+            m.HELLO_GENERATION: self.journal.generation,
+            m.HELLO_INSTANCE: self.journal.instance,
+            m.HELLO_MONOTONIC_MS: now_ms,
+            m.HELLO_REVISION: cursor.revision,
+            m.HELLO_CAPABILITIES: self._platform.capabilities,
+            m.HELLO_ACKNOWLEDGED: self.journal.acknowledged(),
+        }
+        if cursor.epoch:
+            hello[m.HELLO_EPOCH] = cursor.epoch
+        if cursor.digest:
+            hello[m.HELLO_DIGEST] = cursor.digest
+        return hello
+
+    def _welcomed(self, session: NodeSession, event: events.Welcomed, now_ms: int) -> None:
+        welcome = event.welcome
+        self._timekeeping.learn(welcome[m.WELCOME_TIME_MS], now_ms)  # type: ignore[arg-type]
+        self._outbox.begin(self._hello_journal_id)
+        self._outbox.stored(welcome.get(m.WELCOME_STORED, []))  # type: ignore[arg-type]
+        self._desired.begin(welcome[m.WELCOME_EPOCH])  # type: ignore[arg-type]
+        if welcome.get(m.WELCOME_NEW_JOURNAL):
+            self.journal.new_journal_id()
+        if welcome.get(m.WELCOME_RENEW):
+            session.renew()
+        self._emit(Log("info", "the hub answered"))
+
+    def _entry(self, _session: NodeSession, event: events.Entry, now_ms: int) -> None:
+        self._desired.entry(event, now_ms)
+
+    def _snapshot_begin(self, session: NodeSession, event: events.SnapshotBegin, now_ms: int) -> None:
+        self._desired.snapshot_begin(session, event, now_ms)
+
+    def _snapshot_entry(self, _session: NodeSession, event: events.SnapshotEntry, _now_ms: int) -> None:
+        self._desired.snapshot_entry(event)
+
+    def _snapshot_end(self, _session: NodeSession, _event: events.SnapshotEnd, now_ms: int) -> None:
+        self._desired.snapshot_end(now_ms)
+
+    def _snapshot_offer(self, session: NodeSession, event: events.SnapshotOffer, _now_ms: int) -> None:
+        self._desired.offered(session, event.epoch)
+
+    def _adopt(self, _session: NodeSession, event: events.Adopt, _now_ms: int) -> None:
+        self._desired.adopt(event.epoch)
+
+    def _acknowledged(self, _session: NodeSession, event: events.Acknowledged, _now_ms: int) -> None:
+        self.journal.acknowledge(event.lane, event.generation, event.sequence)
+
+    def _artifact_data(self, session: NodeSession, event: events.ArtifactData, now_ms: int) -> None:
+        self._fetcher.data(session, event, now_ms)
+
+    def _log_request(self, session: NodeSession, event: events.LogRequest, _now_ms: int) -> None:
+        self._logs.request(session, event)
+
+    def _stream_closed(self, _session: NodeSession, event: events.StreamClosed, now_ms: int) -> None:
+        self._fetcher.stream_closed(event, now_ms)
+        self._logs.stream_closed(event.stream)
+
+    def _renewed(self, session: "Session", event: events.Renewed, now_ms: int) -> None:
+        self._emit(StoreCertificate(event.certificate))
+        if self._expired:
+            self._expired = False
+            session.end("", "", now_ms)
+
+    def _ended(self, _session: "Session", event: events.Ended, _now_ms: int) -> None:
+        if event.by_peer and event.code == "certificate_expired":
+            self._expired = True
+
+
+_HANDLERS: "dict[type, Callable[..., None]]" = {
+    events.Welcomed: Node._welcomed,
+    events.Entry: Node._entry,
+    events.SnapshotBegin: Node._snapshot_begin,
+    events.SnapshotEntry: Node._snapshot_entry,
+    events.SnapshotEnd: Node._snapshot_end,
+    events.SnapshotOffer: Node._snapshot_offer,
+    events.Adopt: Node._adopt,
+    events.Acknowledged: Node._acknowledged,
+    events.ArtifactData: Node._artifact_data,
+    events.LogRequest: Node._log_request,
+    events.StreamClosed: Node._stream_closed,
+    events.Renewed: Node._renewed,
+    events.Ended: Node._ended,
+}
+
+
+def earliest(deadlines: "list[int | None]") -> "int | None":
+    due = [deadline_ms for deadline_ms in deadlines if deadline_ms is not None]
+    return min(due) if due else None

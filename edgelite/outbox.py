@@ -1,0 +1,98 @@
+"""The outbox: reports into the journal, and out of it to the hub.
+
+A report is named by journal id, generation and sequence when it is appended, goes out only once it is synced, and
+is dropped only when the hub has acknowledged it. A session starts sending behind what the hub says it has stored.
+"""
+
+from edgelite_protocol import cbor
+from edgelite_protocol.errors import MisuseError
+from edgelite_protocol.limits import REPORT_BYTES_MAX
+from edgelite_protocol.messages import LANE_STATE, LANE_TELEMETRY, REPORT, REPORT_DAMAGE, REPORT_DROPPED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edgelite.journal import Journal
+    from edgelite_protocol.node_session import NodeSession
+
+LANES = (LANE_STATE, LANE_TELEMETRY)
+BATCH_COUNT = 16  # reports of one message: some 16 * 60 bytes of telemetry fill a quarter of a frame
+BATCH_BYTES = 3000  # of one message, unless a single report is larger: a control message waits for one of these
+ITEM_OVERHEAD_BYTES = 10  # of a report in a message: its list's head and its sequence number
+DAMAGE_TEXTS_MAX = 8  # of one recovery; the rest is counted
+ROUNDS_MAX = 8  # messages of a lane in one step; the session's window is smaller
+
+
+class Outbox:
+    def __init__(self, journal: "Journal") -> None:
+        self._journal = journal
+        self._sent: dict[int, tuple[int, int] | None] = {}
+        self._hello_journal_id = b""
+
+    def report(self, lane: int, body: "dict[int, object]", coalesce_key: "str | None") -> None:
+        """Append one report. State is synced at the next step, telemetry with its group."""
+        encoded = cbor.encode(body)
+        if len(encoded) > REPORT_BYTES_MAX - ITEM_OVERHEAD_BYTES:
+            raise MisuseError("a report of %d bytes" % len(encoded))
+        self._journal.append_report(lane, encoded, coalesce_key)
+        if lane == LANE_STATE:
+            self._journal.urgent()
+
+    def report_damage(self, texts: "list[str]") -> None:
+        """What recovery found, for the hub to show."""
+        for text in texts[:DAMAGE_TEXTS_MAX]:
+            self.report(LANE_STATE, {REPORT: REPORT_DAMAGE, 1: text}, None)
+        if len(texts) > DAMAGE_TEXTS_MAX:
+            more = "%d more places" % (len(texts) - DAMAGE_TEXTS_MAX)
+            self.report(LANE_STATE, {REPORT: REPORT_DAMAGE, 1: more}, None)
+
+    def step(self) -> None:
+        """Report what the quota made the journal drop, and damage met in reading, since the last call."""
+        for lane, count, first, last in self._journal.take_dropped():
+            body: dict[int, object] = {REPORT: REPORT_DROPPED, 1: lane, 2: count, 3: packed(first), 4: packed(last)}
+            self.report(LANE_STATE, body, None)
+        damage = self._journal.take_damage()
+        if damage:
+            self.report_damage(damage)
+
+    # ---- one session
+
+    def begin(self, hello_journal_id: bytes) -> None:
+        """A hub answered hello: send from the first row that it has not acknowledged."""
+        self._sent = {}
+        self._hello_journal_id = hello_journal_id
+
+    def stored(self, positions: "list[list[int]]") -> None:
+        """What the welcome says the hub has: as good as an acknowledgement."""
+        for lane, generation, sequence in positions:
+            self._journal.acknowledge(lane, generation, sequence)
+
+    def send(self, session: "NodeSession") -> None:
+        """As much as the session's window and queue take, state before telemetry."""
+        for lane in LANES:
+            for _ in range(ROUNDS_MAX):
+                if not (session.can_report(lane) and self._send_batch(session, lane)):
+                    break
+
+    def _send_batch(self, session: "NodeSession", lane: int) -> bool:
+        """One message; False where nothing is left. Its rows are of one generation, hence of one journal id: rows
+        of an older id come first, and those of the next one when the hub has acknowledged them."""
+        rows = self._journal.reports(lane, self._sent.get(lane), BATCH_COUNT)
+        if not rows:
+            return False
+        generation = rows[0][0][0]
+        room_bytes = min(session.report_room(lane), BATCH_BYTES)
+        items: list[tuple[int, bytes]] = []
+        for (row_generation, sequence), body in rows:
+            room_bytes -= len(body) + ITEM_OVERHEAD_BYTES
+            if row_generation != generation or (items and room_bytes < 0):
+                break
+            items.append((sequence, body))
+        journal_id = self._journal.reports_journal(lane)
+        session.send_reports(lane, generation, items, None if journal_id == self._hello_journal_id else journal_id)
+        self._sent[lane] = (generation, items[-1][0])
+        return True
+
+
+def packed(name: "tuple[int, int]") -> int:
+    """A report's name as one number that keeps the order."""
+    return (name[0] << 32) | name[1]

@@ -1,0 +1,171 @@
+"""The agent on Linux: the core, put on a `poll()` loop. `main` is what `edgelite agent` runs.
+
+Signals: SIGTERM and SIGINT stop the agent (journal synced, goodbye said) and leave every workload running; SIGHUP
+drops the link and connects again at once.
+
+Exit codes: 0 stopped, 1 the platform failed, 2 not joined yet or wrongly configured.
+"""
+
+import gc
+import os
+
+from edgelite.driver import ConfigurationError
+from edgelite.node import Node, Platform, earliest
+from edgelite_ports.linux import clock, sd_notify
+from edgelite_ports.linux.artifacts import ArtifactStore
+from edgelite_ports.linux.capabilities import capabilities
+from edgelite_ports.linux.connections import Connections
+from edgelite_ports.linux.dispatch import Dispatcher
+from edgelite_ports.linux.identity import Identity
+from edgelite_ports.linux.log import LEVELS, Log
+from edgelite_ports.linux.logs import LogStore
+from edgelite_ports.linux.loop import READABLE, Loop, Signals
+from edgelite_ports.linux.processes import Processes
+from edgelite_ports.linux.state import NotJoinedError, State, default_path
+from edgelite_ports.linux.storage import FileStorage
+from edgelite_ports.linux.worker import Worker
+from edgelite_protocol.errors import CorruptionError, PlatformError
+
+SIGHUP, SIGINT, SIGTERM, SIGCHLD = 1, 2, 15, 17  # signal(7); signal.py would bring enum
+DRIVERS = ("modbus",)  # what hello announces; a driver is loaded when the first device needs it
+ROUNDS_MAX = 100  # of effects and their immediate completions before the loop looks at descriptors again
+STOP_TIMEOUT_MS = 5_000  # a card that stalls longer keeps what it has; the journal is whole either way
+
+EXIT_STOPPED = 0
+EXIT_FAILED = 1
+EXIT_CONFIGURATION = 2
+
+HELP = """usage: edgelite agent [--state DIR] [--log-level LEVEL]
+
+Run the node that `edgelite join` set up.
+
+  --state DIR        where the node keeps all it has (default: $EDGELITE_STATE or /var/lib/edgelite)
+  --log-level LEVEL  %s (default: what agent.conf says)
+""" % ", ".join(LEVELS)
+
+
+class Agent:
+    """One agent process. `run` returns when a signal has asked for it; PlatformError and CorruptionError pass."""
+
+    def __init__(self, state: State, log: Log, level: "str | None") -> None:
+        self._log = log
+        self._state = state
+        config = state.load_config()
+        log.level = level or config.log_level
+        identity = Identity(state.path)
+        identity.require()
+        state.lock()
+        self._notifier = sd_notify.Notifier(os.environ, os.getpid())
+        self._loop = Loop()
+        self._worker = Worker()
+        self._signals = Signals((SIGHUP, SIGINT, SIGTERM, SIGCHLD))
+        self._connections = Connections(self._loop, self._worker, identity.tls_context)
+        self._stop_deadline_ms: int | None = None
+        storage = FileStorage(state.below("journal"))
+        artifacts = ArtifactStore(state.below("artifacts"))
+        logs = LogStore(state.below("logs"))
+        boot_id = clock.boot_id()
+        platform = Platform(storage, artifacts, logs, boot_id, os.urandom, capabilities(DRIVERS))
+        self._node = Node(config, platform)
+        self._processes = Processes(self._node.supervisor, self._loop)
+        self._dispatcher = Dispatcher(
+            self._node, storage, artifacts, identity, self._processes, self._connections, self._worker, log
+        )
+
+    def run(self) -> None:
+        self._open_journal()
+        self._loop.register(self._signals.descriptor, READABLE, self._signalled)
+        self._loop.register(self._worker.descriptor, READABLE, lambda _events: self._worker.run_completions())
+        self._notifier.send("READY=1\nSTATUS=running")
+        self._round()
+        _forget_start_up()
+        while not self._finished():
+            self._loop.wait(self._round())
+        self._notifier.send("STATUS=stopped")
+
+    def _open_journal(self) -> None:
+        recovery = self._node.open(clock.monotonic_ms())
+        for text in recovery.damaged:
+            self._log("error", "the journal is damaged: " + text + "; what can be read is kept, the hub is told")
+        if recovery.fresh:
+            self._log("info", "a new journal was made in " + self._state.below("journal"))
+
+    def _round(self) -> "int | None":
+        """Let the core do all that it can now; when to wake it again if nothing else happens."""
+        for _ in range(ROUNDS_MAX):
+            now_ms = clock.monotonic_ms()
+            deadlines = [self._node.step(now_ms)]
+            if not self._dispatcher.run_effects():
+                deadlines += [self._connections.step(now_ms), self._notifier.watchdog(now_ms), self._stop_deadline_ms]
+                return earliest(deadlines)
+        return clock.monotonic_ms()  # look at the descriptors, then go on at once
+
+    def _signalled(self, _events: int) -> None:
+        for number in self._signals.numbers():
+            if number == SIGCHLD:
+                self._processes.reap(clock.monotonic_ms())
+            elif number == SIGHUP:
+                self._node.reconnect(clock.monotonic_ms())
+            elif self._stop_deadline_ms is None:
+                self._stop()
+
+    def _stop(self) -> None:
+        self._log("info", "stopping; workloads go on")
+        self._notifier.send("STOPPING=1\nSTATUS=stopping")
+        self._stop_deadline_ms = clock.monotonic_ms() + STOP_TIMEOUT_MS
+        self._node.stop(clock.monotonic_ms())
+
+    def _finished(self) -> bool:
+        if self._stop_deadline_ms is None:
+            return False
+        stopped = self._node.stopped and self._worker.idle()
+        return stopped or clock.monotonic_ms() >= self._stop_deadline_ms
+
+
+def _forget_start_up() -> None:
+    """What start-up made and lives on is no garbage: never look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+def main(arguments: "list[str]") -> int:
+    """Run the agent; see the module's text for the exit codes."""
+    log = Log(to_journal="JOURNAL_STREAM" in os.environ)
+    try:
+        options = parse_options(arguments)
+    except ValueError as error:
+        os.write(2, ("edgelite agent: " + str(error) + "\n\n" + HELP).encode())
+        return EXIT_CONFIGURATION
+    if "--help" in options:
+        os.write(1, HELP.encode())
+        return EXIT_STOPPED
+    state = State(options.get("--state") or default_path())
+    try:
+        Agent(state, log, options.get("--log-level")).run()
+    except (NotJoinedError, ConfigurationError) as error:
+        log("error", str(error))
+        return EXIT_CONFIGURATION
+    except (PlatformError, CorruptionError) as error:
+        log("error", str(error))
+        return EXIT_FAILED
+    return EXIT_STOPPED
+
+
+def parse_options(arguments: "list[str]") -> "dict[str, str]":
+    """{option: value}; ValueError says what is wrong."""
+    options: dict[str, str] = {}
+    rest = list(arguments)
+    while rest:
+        name, separator, value = rest.pop(0).partition("=")
+        if name in ("--help", "-h"):
+            return {"--help": ""}
+        if name not in ("--state", "--log-level"):
+            raise ValueError("there is no option " + name)
+        if not separator:
+            if not rest:
+                raise ValueError(name + " needs a value")
+            value = rest.pop(0)
+        options[name] = value
+    if options.get("--log-level", "info") not in LEVELS:
+        raise ValueError("--log-level is one of " + ", ".join(LEVELS))
+    return options

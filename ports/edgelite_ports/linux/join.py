@@ -1,0 +1,166 @@
+"""Joining: from a token to an identity. Run once, by a person, in an ordinary Python; the agent never loads this.
+
+    1. make a P-256 key and a certificate request here (the `openssl` command); the key never leaves the machine
+    2. connect without checking anybody, ask for the hub's CA certificate and nothing else
+    3. compare its SHA-256 with the one in the token: from here on the hub is known
+    4. connect again, now checked against that CA, and send the token's secret with the request
+    5. keep key, certificate and CA certificate, then agent.conf; the node exists when agent.conf does
+
+One try: a token that is refused is not sent again.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+from edgelite.config import parse, parse_address
+from edgelite_ports.linux import files, tls
+from edgelite_ports.linux.identity import CA, CERTIFICATE, KEY, Identity, pem
+from edgelite_ports.linux.state import CONFIG_NAME, State
+from edgelite_protocol.digest import sha256
+from edgelite_protocol.errors import MisuseError, PlatformError, ProtocolError
+from edgelite_protocol.events import CaOffered, Ended, Joined
+from edgelite_protocol.join_session import JoinClient
+from edgelite_protocol.limits import Limits
+
+TIMEOUT_S = 20.0  # for each connection as a whole; a person is waiting
+OPENSSL_TIMEOUT_S = 60.0  # a key of this kind takes a Pi Zero well under a second
+TOKEN_PREFIX = "edgelite1"
+
+
+class Token:
+    """edgelite1.<id, 8 hex>.<secret, 32 hex>.<SHA-256 of the CA certificate, 64 hex>"""
+
+    def __init__(self, text: str) -> None:
+        parts = text.strip().split(".")
+        if [len(part) for part in parts] != [len(TOKEN_PREFIX), 8, 32, 64] or parts[0] != TOKEN_PREFIX:
+            raise MisuseError("this is no join token; it looks like edgelite1.<id>.<secret>.<hash>, in one piece")
+        try:
+            self.ca_digest = bytes.fromhex(parts[3])
+        except ValueError as error:
+            raise MisuseError("the token is damaged: its hash is not hexadecimal") from error
+        self.secret = parts[1] + "." + parts[2]
+
+
+def join(hub_address: str, token: str, node_name: str, state_path: str, force: bool = False) -> None:
+    """Make this machine the node `node_name` of the hub at "host:port". Raises MisuseError where the arguments
+    are wrong, PlatformError where this machine or the network fails, ProtocolError where the hub refuses."""
+    parsed = Token(token)
+    host, port = _checked_address(hub_address)
+    config = "node = %s\nhub = %s\n" % (node_name, hub_address)
+    parse(config)  # the name is one that agent.conf takes
+    state = State(state_path)
+    files.make_directory(state.path)
+    if os.path.exists(state.below(CONFIG_NAME)) and not force:
+        raise PlatformError(state.path + " is a node already", "give --force to replace its identity")
+    state.lock()
+    key, request = make_key_and_request(node_name)
+    ca = fetch_ca(host, port, parsed)
+    joined = send_token(host, port, parsed, node_name, request, ca)
+    _keep(state, key, joined, config)
+
+
+def _checked_address(text: str) -> "tuple[str, int]":
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise MisuseError(text + ": " + str(error)) from error
+
+
+def _keep(state: State, key: bytes, joined: Joined, config: str) -> None:
+    """agent.conf comes last: with it the node exists, and everything that it needs is there."""
+    identity = Identity(state.path)
+    files.make_directory(identity.directory)
+    files.write_atomically(identity.path(KEY), key)
+    files.write_atomically(identity.path(CERTIFICATE), pem("CERTIFICATE", joined.certificate))
+    files.write_atomically(identity.path(CA), pem("CERTIFICATE", joined.ca))
+    files.write_atomically(state.below(CONFIG_NAME), config.encode())
+
+
+def make_key_and_request(node_name: str) -> "tuple[bytes, bytes]":
+    """(private key as PEM, certificate request as DER)."""
+    if shutil.which("openssl") is None:
+        raise PlatformError("the command openssl is missing", "install it: apt install openssl")
+    with tempfile.TemporaryDirectory(prefix="edgelite-join-") as directory:  # mode 0700
+        key_path = os.path.join(directory, "key.pem")
+        made = subprocess.run(
+            [
+                *("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+                *("-batch", "-subj", "/CN=" + node_name, "-keyout", key_path, "-outform", "DER"),
+            ],
+            capture_output=True,
+            timeout=OPENSSL_TIMEOUT_S,
+            check=False,
+            umask=0o077,
+        )
+        if made.returncode != 0:
+            raise PlatformError("openssl made no key: " + made.stderr.decode("utf-8", "replace").strip())
+        return files.read_bytes(key_path, 65536), made.stdout
+
+
+def fetch_ca(host: str, port: int, token: Token) -> bytes:
+    """The CA certificate (DER) that the token vouches for."""
+    client = JoinClient(Limits(), _now_ms())
+    client.ask_ca()
+    offered = _converse(host, port, tls.TlsConnection(tls.unverified_client_context()), client, CaOffered)
+    assert isinstance(offered, CaOffered)
+    if sha256(offered.certificate).digest() != token.ca_digest:
+        raise ProtocolError(
+            "token_of_another_hub", "the hub at %s:%d is not the one that made this token" % (host, port)
+        )
+    return offered.certificate
+
+
+def send_token(host: str, port: int, token: Token, node_name: str, request: bytes, ca: bytes) -> Joined:
+    """The identity that the hub gives for the token; ProtocolError with the hub's own code where it refuses."""
+    with tempfile.NamedTemporaryFile(prefix="edgelite-ca-") as ca_file:
+        ca_file.write(pem("CERTIFICATE", ca))
+        ca_file.flush()
+        context = tls.client_context(ca_file.name, None, None)
+    client = JoinClient(Limits(), _now_ms())
+    client.join(token.secret, node_name, request)
+    joined = _converse(host, port, tls.TlsConnection(context), client, Joined)
+    assert isinstance(joined, Joined)
+    if joined.ca != ca:
+        raise ProtocolError("token_of_another_hub", "the hub answered with another CA certificate than before")
+    return joined
+
+
+def _converse(host: str, port: int, session: tls.TlsConnection, client: JoinClient, wanted: type) -> object:
+    """Run one joining connection until the event that is wanted; any other end of it is an error."""
+    deadline_s = time.monotonic() + TIMEOUT_S
+    try:
+        with socket.create_connection((host, port), TIMEOUT_S) as connection:
+            while True:
+                _exchange(connection, session, client, deadline_s)
+                event = client.next_event()
+                if isinstance(event, wanted):
+                    return event
+                if isinstance(event, Ended):
+                    raise ProtocolError(event.code, event.text)
+    except OSError as error:
+        raise PlatformError("cannot reach %s:%d: %s" % (host, port, error)) from error
+
+
+def _exchange(connection: socket.socket, session: tls.TlsConnection, client: JoinClient, deadline_s: float) -> None:
+    """Send what there is, take what comes."""
+    if session.handshake():
+        while data := client.data_to_send(4096):
+            session.write(data)
+    connection.sendall(session.data_to_send())
+    if session.established and (plain := session.read()):
+        client.receive(plain, _now_ms())
+        return
+    connection.settimeout(max(deadline_s - time.monotonic(), 0.001))
+    received = connection.recv(16384)
+    if received:
+        session.receive(received)
+    else:
+        client.receive_eof(_now_ms())
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
