@@ -7,6 +7,12 @@ power cut may keep, lose, tear or reorder any write since the last completed syn
 Every implementation passes tests/edgelite/storage_contract.py.
 """
 
+from edgelite_protocol.errors import PlatformError
+
+
+class StorageFullError(PlatformError):
+    """The medium, or the quota on it, has no room for another file. What is stored stays stored."""
+
 
 class Storage:
     """A flat set of named files of a size fixed when they are made (journal segments).

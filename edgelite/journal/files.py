@@ -1,0 +1,82 @@
+"""The segment files: their names, and where a new one comes from.
+
+`s0000001f.seg` is segment 31 of the state stream, `t...` of the telemetry stream. A file is called `.new` until
+its headers are durable: one called `.seg` has held readable headers once, one called `.new` has never held
+anything that was confirmed. So neither a power cut nor damage can be mistaken for the other.
+"""
+
+from edgelite.journal import layout
+from edgelite.journal.reader import Segment
+from edgelite.storage import Storage, StorageFullError
+
+STREAM_LETTERS = "st"
+_SEGMENT_SUFFIX = ".seg"
+_NEW_SUFFIX = ".new"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def segment_name(stream: int, segment_id: int) -> str:
+    return "%s%08x%s" % (STREAM_LETTERS[stream], segment_id, _SEGMENT_SUFFIX)
+
+
+def parse_name(name: str) -> "tuple[int, int, bool] | None":
+    """Stream, segment id, and whether it is a segment already; None for a file that is not the journal's."""
+    if len(name) != 13 or name[0] not in STREAM_LETTERS or name[9:] not in (_SEGMENT_SUFFIX, _NEW_SUFFIX):
+        return None
+    digits = name[1:9]
+    if not all(digit in "0123456789abcdef" for digit in digits):
+        return None
+    return STREAM_LETTERS.index(name[0]), int(digits, 16), name[9:] == _SEGMENT_SUFFIX
+
+
+class Files:
+    """Makes segments within the journal's size, out of files that are no longer needed where there are any: that
+    saves the zeros that a new file costs. `free` lists files that hold nothing anyone needs, durably so."""
+
+    def __init__(
+        self, storage: Storage, segment_bytes: int, files_max: int, random_bytes: "Callable[[int], bytes]"
+    ) -> None:
+        self._storage = storage
+        self.segment_bytes = segment_bytes
+        self._files_max = files_max
+        self._random_bytes = random_bytes
+        self.uid = bytes(8)
+        self.free: list[str] = []
+        self.count = 0  # files there are, the free ones included
+        self.created = 0
+
+    def make(self, stream: int, segment_id: int) -> Segment:
+        """A new segment whose headers are written and not synced. StorageFullError where there is no room."""
+        name = segment_name(stream, segment_id)[:9] + _NEW_SUFFIX
+        self._take(name)
+        header = layout.Header(stream, segment_id, self.segment_bytes, self._random_bytes(8), self.uid)
+        segment = Segment(name, header)
+        data = header.encode()
+        self._storage.write(name, 0, data + bytes(layout.HEADER_SLOT_BYTES + layout.RECORD_ALIGNMENT_BYTES - len(data)))
+        self._storage.write(name, segment.data_end, data)
+        return segment
+
+    def _take(self, name: str) -> None:
+        while self.free:
+            old = self.free.pop()
+            if self._storage.size_bytes(old) == self.segment_bytes:
+                if old != name:
+                    self._storage.rename(old, name)
+                return
+            self._storage.remove(old)  # of another configuration, or cut short when power failed
+            self.count -= 1
+        if self.count >= self._files_max:
+            raise StorageFullError("the journal has all %d files of its size" % self._files_max)
+        self._storage.create(name, self.segment_bytes)
+        self.count += 1
+        self.created += 1
+
+    def name_segment(self, segment: Segment) -> None:
+        """Its headers are durable, its first data is about to be written: from now on it counts."""
+        if segment.name.endswith(_NEW_SUFFIX):
+            name = segment.name[:9] + _SEGMENT_SUFFIX
+            self._storage.rename(segment.name, name)
+            segment.name = name

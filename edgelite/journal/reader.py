@@ -1,0 +1,121 @@
+"""Reads a segment record by record, in chunks, believing nothing that does not validate."""
+
+import struct
+
+from edgelite.journal import layout
+from edgelite.storage import Storage
+
+CHUNK_BYTES = 4096  # bounds what recovery holds in memory; one page of the flash file systems
+
+
+class Segment:
+    """One segment file as the journal knows it."""
+
+    def __init__(self, name: str, header: layout.Header) -> None:
+        self.name = name
+        self.segment_id = header.segment_id
+        self.seed = header.seed
+        self.data_end = header.size_bytes - layout.HEADER_SLOT_BYTES
+        self.end = layout.HEADER_SLOT_BYTES  # where the next record goes, pending ones included
+        self.flushed = layout.HEADER_SLOT_BYTES  # up to where storage has it
+        self.pending = bytearray()  # from `flushed` to `end`
+        self.ready = False  # its headers are durable, so it may hold data and be called a segment
+
+    def room_bytes(self) -> int:
+        return self.data_end - self.end
+
+
+class Record:
+    def __init__(self, offset_bytes: int, kind: int, payload: bytes) -> None:
+        self.offset_bytes = offset_bytes
+        self.type = kind & layout.TYPE_MASK
+        self.first = bool(kind & layout.FIRST)
+        self.last = bool(kind & layout.LAST)
+        self.payload = payload
+        self.size_bytes = layout.record_bytes(len(payload))
+
+
+class Reader:
+    """`next()` gives the record at `offset_bytes` and goes behind it, or None where none validates; then
+    `resync()` looks for one that does further on."""
+
+    def __init__(self, storage: Storage, segment: Segment, offset_bytes: int, end: int) -> None:
+        self._storage = storage
+        self._segment = segment
+        self.name = segment.name
+        self.offset_bytes = offset_bytes
+        self.end = end
+        self._chunk = b""
+        self._chunk_offset = 0
+
+    def next(self) -> "Record | None":
+        offset = self.offset_bytes
+        if offset + layout.RECORD_HEADER_BYTES > self.end:
+            return None
+        header = self._bytes(offset, layout.RECORD_HEADER_BYTES)
+        if len(header) < layout.RECORD_HEADER_BYTES or header[0] != layout.RECORD_MAGIC:
+            return None
+        _, kind, length, crc = struct.unpack("<BBHI", header)
+        if offset + layout.record_bytes(length) > self.end:
+            return None
+        payload = self._bytes(offset + layout.RECORD_HEADER_BYTES, length)
+        if len(payload) < length or layout.checksum(self._segment.seed, offset, kind, payload) != crc:
+            return None
+        self.offset_bytes = offset + layout.record_bytes(length)
+        return Record(offset, kind, payload)
+
+    def resync(self) -> bool:
+        """Go to the next offset at which a record validates; False, and nowhere, where there is none."""
+        start = self.offset_bytes
+        candidate = self._candidate(start + layout.RECORD_ALIGNMENT_BYTES)
+        while candidate < self.end:
+            self.offset_bytes = candidate
+            if self.next() is not None:
+                self.offset_bytes = candidate
+                return True
+            candidate = self._candidate(candidate + layout.RECORD_ALIGNMENT_BYTES)
+        self.offset_bytes = start
+        return False
+
+    def _candidate(self, offset: int) -> int:
+        """The first aligned offset from here on that holds a record's magic number."""
+        while offset < self.end:
+            chunk = self._bytes(offset, 1, True)
+            if not chunk:  # the file is shorter than its header says
+                break
+            found = chunk.find(bytes((layout.RECORD_MAGIC,)))
+            while found >= 0 and (offset + found) % layout.RECORD_ALIGNMENT_BYTES:
+                found = chunk.find(bytes((layout.RECORD_MAGIC,)), found + 1)
+            if found >= 0:
+                return offset + found
+            offset += len(chunk)
+        return self.end
+
+    def at_zeros(self) -> bool:
+        """Whether what follows is the zero word behind the last record (or the segment's end)."""
+        size = min(layout.RECORD_ALIGNMENT_BYTES, self.end - self.offset_bytes)
+        return self._bytes(self.offset_bytes, size) == bytes(size)
+
+    def _bytes(self, offset: int, size: int, rest_of_chunk: bool = False) -> bytes:
+        start = offset - self._chunk_offset
+        if start < 0 or start + size > len(self._chunk):
+            self._chunk = self._storage.read(self._segment.name, offset, min(max(size, CHUNK_BYTES), self.end - offset))
+            self._chunk_offset = offset
+            start = 0
+        return self._chunk[start:] if rest_of_chunk else self._chunk[start : start + size]
+
+
+def read_record(storage: Storage, segment: Segment, offset: int, size_bytes: int) -> "Record | None":
+    """The record of that size at that place, None where it does not validate (any more). It may still be pending."""
+    if offset >= segment.flushed:
+        start = offset - segment.flushed
+        data = bytes(memoryview(segment.pending)[start : start + size_bytes])
+    else:
+        data = storage.read(segment.name, offset, size_bytes)
+    if len(data) < layout.RECORD_HEADER_BYTES:
+        return None
+    magic, kind, length, crc = struct.unpack_from("<BBHI", data, 0)
+    payload = data[layout.RECORD_HEADER_BYTES : layout.RECORD_HEADER_BYTES + length]
+    if magic != layout.RECORD_MAGIC or layout.checksum(segment.seed, offset, kind, payload) != crc:
+        return None
+    return Record(offset, kind, payload)

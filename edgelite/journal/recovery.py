@@ -1,0 +1,279 @@
+"""Reads a stream's segments when the journal is opened, and decides what of them holds.
+
+The one distinction that everything turns on: bytes that do not validate *before* the point up to which the log is
+known to have been durable are damage, and are reported; behind it they are what a power cut left of writes that
+nobody was told were safe, and are cut off together with all that follows.
+"""
+
+from edgelite.journal import layout
+from edgelite.journal.files import segment_name
+from edgelite.journal.log import Log, make_place
+from edgelite.journal.reader import Reader, Record, Segment
+from edgelite.storage import Storage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # (stream, place of the record, the record): called for each record of a whole atomic unit, in order
+    Apply = Callable[[int, int, Record], None]
+
+
+class Recovery:
+    """What opening the journal found."""
+
+    def __init__(self) -> None:
+        self.fresh = False  # there was no journal, or one whose making was interrupted before anything was confirmed
+        self.damaged: list[str] = []  # a line for a person for each place: file, offset, what was kept
+        self.unconfirmed_bytes = 0  # written and never confirmed to anybody, lost with the power, cut off
+        self.renamed = False  # later reports have a fresh journal id, because damage may have hidden used names
+        self.records = 0
+        self.segments = 0
+
+
+class Survey:
+    """What a segment's marks say, wherever in it they are."""
+
+    def __init__(self, storage: Storage, segment: Segment) -> None:
+        self.start: layout.Start | None = None
+        self.durable = (0, 0)
+        self.tail_id = 0
+        self.end = layout.HEADER_SLOT_BYTES  # behind the last record that validates
+        reader = Reader(storage, segment, layout.HEADER_SLOT_BYTES, segment.data_end)
+        while True:
+            record = reader.next()
+            if record is not None:
+                self._note(record)
+                self.end = reader.offset_bytes
+            elif not reader.resync():
+                break
+
+    def _note(self, record: Record) -> None:
+        if record.type == layout.START:
+            start = layout.decode_start(record.payload)
+            if record.offset_bytes == layout.HEADER_SLOT_BYTES:
+                self.start = start
+            self._mark(start.durable, start.tail_id)
+        elif record.type == layout.MARK:
+            durable, tail_id = layout.decode_mark(record.payload)
+            self._mark(durable, tail_id)
+
+    def _mark(self, durable: "tuple[int, int]", tail_id: int) -> None:
+        self.durable = max(self.durable, durable)
+        self.tail_id = max(self.tail_id, tail_id)
+
+
+class LogRecovery:
+    """Replays one stream into a `Log`, and calls `apply` for the records of each whole atomic unit."""
+
+    def __init__(self, storage: Storage, log: Log, facts: Recovery, apply: "Apply", uid: "bytes | None") -> None:
+        self._storage = storage
+        self.uid = uid  # of the journal; None to take the newest segment's
+        self._log = log
+        self._facts = facts
+        self._apply = apply
+        self._unit: list[Record] = []
+        self._unit_start: int | None = None  # where the atomic unit began that is being read
+        self._damaged = False
+
+    def run(self, segment_ids: "list[int]") -> None:
+        """`segment_ids` are those that the stream has files for. The log goes on behind what was kept."""
+        ids = sorted(segment_ids)
+        segments = self._read_headers(ids)
+        survey = self._drop_unconfirmed(segments)
+        whole = False
+        if survey is not None:
+            self._log.durable = survey.durable
+            whole = self._replay(self._chain(segments, survey.tail_id, ids))
+        for segment_id in ids:
+            if segment_id not in self._log.by_id:
+                self._log.bury(segment_id)
+        self._log.writable = whole and not self._damaged
+
+    # ---- which segments there are
+
+    def _read_headers(self, ids: "list[int]") -> "dict[int, Segment]":
+        """The segments with a readable header, by id; one of another journal has none."""
+        segments = {}
+        uids = {}
+        for segment_id in ids:
+            name = segment_name(self._log.stream, segment_id)
+            header = self._read_header(name)
+            if header is not None and header.segment_id == segment_id and header.stream == self._log.stream:
+                segment = Segment(name, header)
+                segment.ready = True
+                segments[segment_id] = segment
+                uids[segment_id] = header.uid
+        if self.uid is None and segments:
+            self.uid = uids[max(segments.keys())]
+        return {segment_id: segment for segment_id, segment in segments.items() if uids[segment_id] == self.uid}
+
+    def _read_header(self, name: str) -> "layout.Header | None":
+        size = self._storage.size_bytes(name)
+        for offset in (0, size - layout.HEADER_SLOT_BYTES):
+            header = layout.decode_header(self._storage.read(name, max(offset, 0), layout.HEADER_BYTES))
+            if header is not None and header.size_bytes == size:
+                return header
+        return None
+
+    def _drop_unconfirmed(self, segments: "dict[int, Segment]") -> "Survey | None":
+        """The survey of the newest segment that has a mark. A newer one without any never had a sync behind it."""
+        for segment_id in sorted(segments.keys(), reverse=True):
+            survey = Survey(self._storage, segments[segment_id])
+            if survey.start is not None or survey.durable != (0, 0):
+                return survey
+            self._facts.unconfirmed_bytes += survey.end - layout.HEADER_SLOT_BYTES
+            del segments[segment_id]
+        return None
+
+    def _chain(self, segments: "dict[int, Segment]", tail_id: int, ids: "list[int]") -> "list[Link]":
+        """The segments that make up the log, oldest first."""
+        wanted = max(segments.keys())
+        for segment_id in ids:
+            if segment_id > wanted and self._read_header(segment_name(self._log.stream, segment_id)) is None:
+                self._note_lost(segment_id, True)
+        chain = []
+        end: int | None = None
+        while wanted >= tail_id and wanted > 0:
+            segment = segments.get(wanted)
+            if segment is None:
+                self._note_lost(wanted, wanted in ids)
+                wanted, end = _next_lower(ids, wanted), None
+                continue
+            chain.append(Link(segment, end))
+            start = self._read_start(segment)
+            end = start.previous_end if start is not None else None
+            wanted = start.previous_id if start is not None else _next_lower(ids, wanted)
+        chain.reverse()
+        if chain[0].segment.segment_id > tail_id and not self._damaged:
+            self._note_lost(tail_id, tail_id in ids)
+        return chain
+
+    def _read_start(self, segment: Segment) -> "layout.Start | None":
+        record = Reader(self._storage, segment, layout.HEADER_SLOT_BYTES, segment.data_end).next()
+        if record is None or record.type != layout.START:
+            return None
+        return layout.decode_start(record.payload)
+
+    # ---- what they hold
+
+    def _replay(self, chain: "list[Link]") -> bool:
+        """False where the log does not end cleanly, so that writing must go on in a new segment."""
+        last = len(chain) - 1
+        for index, link in enumerate(chain):
+            self._log.adopt(link.segment)
+            self._facts.segments += 1
+            outcome = self._replay_segment(link, index == last)
+            if outcome == _CUT:
+                for later in chain[index + 1 :]:
+                    survey = Survey(self._storage, later.segment)
+                    self._facts.unconfirmed_bytes += survey.end - layout.HEADER_SLOT_BYTES
+                return False
+            if outcome == _BROKEN and index == last:
+                return False
+        return True
+
+    def _replay_segment(self, link: "Link", is_last: bool) -> int:
+        segment = link.segment
+        reader = Reader(
+            self._storage, segment, layout.HEADER_SLOT_BYTES, segment.data_end if link.end is None else link.end
+        )
+        bound = self._log.durable
+        if link.end is None and not is_last:
+            # Its successor's START is lost, so only its own marks tell how far it goes: what lies behind an earlier
+            # cut must not come back.
+            bound = Survey(self._storage, segment).durable
+        outcome = None
+        while outcome is None:
+            record = reader.next()
+            if record is not None:
+                self._take(segment, record)
+                continue
+            outcome = self._at_hole(link, reader, bound, is_last)
+        segment.end = reader.offset_bytes if self._unit_start is None else self._unit_start
+        if outcome == _BROKEN and is_last:
+            segment.end = max(segment.end, bound[1])  # so that the damage is found again until it is out of the log
+        segment.flushed = segment.end
+        self._unit, self._unit_start = [], None
+        return outcome
+
+    def _at_hole(self, link: "Link", reader: Reader, bound: "tuple[int, int]", is_last: bool) -> "int | None":
+        """Nothing validates here. The ways on, in this order:
+
+        1. the end that the successor knows of: the segment is whole
+        2. before the durable point, more behind it: damage, go on there (None)
+        3. before the durable point, nothing behind it: damage, the rest of the segment is lost
+        4. the last segment, zeros and nothing behind them: its clean end
+        5. no successor that knows the end: what is here is the end
+        6. otherwise a power cut left this: cut here
+        """
+        hole = reader.offset_bytes
+        if link.end is not None and hole >= link.end:
+            return _WHOLE
+        at_zeros = reader.at_zeros()
+        found = reader.resync()
+        if (link.segment.segment_id, hole) < bound:
+            self._note_damage(link.segment, hole, reader.offset_bytes if found else None)
+            self._unit, self._unit_start = [], None
+            return None if found else _BROKEN
+        reader.offset_bytes = hole
+        if is_last and at_zeros and not found and self._unit_start is None:
+            return _WHOLE
+        if not is_last and link.end is None:
+            return _WHOLE
+        self._count_unconfirmed(link.segment, hole)
+        return _CUT
+
+    def _count_unconfirmed(self, segment: Segment, hole: int) -> None:
+        start = hole if self._unit_start is None else self._unit_start
+        behind = max(Survey(self._storage, segment).end, hole + layout.RECORD_HEADER_BYTES)
+        self._facts.unconfirmed_bytes += behind - start
+
+    def _take(self, segment: Segment, record: Record) -> None:
+        self._facts.records += 1
+        if record.first:
+            self._unit, self._unit_start = [], record.offset_bytes
+        if self._unit_start is None:
+            return  # the rest of a unit whose beginning was damaged
+        self._unit.append(record)
+        if record.last:
+            for member in self._unit:
+                place = make_place(segment.segment_id, member.offset_bytes, member.size_bytes)
+                self._apply(self._log.stream, place, member)
+            self._unit, self._unit_start = [], None
+
+    # ---- damage
+
+    def _note_damage(self, segment: Segment, start: int, end: "int | None") -> None:
+        self._damaged = True
+        if end is None:
+            self._facts.damaged.append("%s: nothing is readable from offset %d on" % (segment.name, start))
+        else:
+            self._facts.damaged.append(
+                "%s: %d bytes at offset %d are damaged; what stands before and behind them was kept"
+                % (segment.name, end - start, start)
+            )
+
+    def _note_lost(self, segment_id: int, is_there: bool) -> None:
+        self._damaged = True
+        name = segment_name(self._log.stream, segment_id)
+        reason = "neither copy of its header is readable" if is_there else "the file is missing"
+        self._facts.damaged.append("%s: %s; what it held is lost" % (name, reason))
+
+
+class Link:
+    """A segment of the log, and the offset from where its successor goes on (None where that is not known)."""
+
+    def __init__(self, segment: Segment, end: "int | None") -> None:
+        self.segment = segment
+        self.end = end
+
+
+# How reading a segment ended.
+_WHOLE = 0
+_BROKEN = 1  # damaged to its end; what follows in other segments stands
+_CUT = 2  # unconfirmed from here on; nothing that follows stands
+
+
+def _next_lower(ids: "list[int]", segment_id: int) -> int:
+    return max([lower for lower in ids if lower < segment_id] or [0])

@@ -1,0 +1,172 @@
+"""A flash in memory that fails the way flashes do.
+
+Faults have names: `torn` (a write gets only partly to the medium), `reordered` (writes since the last sync get
+there in any order), `lost` (the last ones do not), `bit_flipped`, `enospc`, `eio`. A power cut is `cut`, which
+gives the storage that the next start finds; the choice of what survives is the caller's, so that a test can go
+through all of them.
+"""
+
+from edgelite.storage import Storage, StorageFullError
+from edgelite_protocol.errors import MisuseError, PlatformError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# What an operation since the last sync was: (name of the operation, file, argument, data)
+_CREATE = "create"
+_WRITE = "write"
+_RENAME = "rename"
+_REMOVE = "remove"
+
+# What becomes of an operation when the power is cut.
+KEPT = -1
+LOST = -2  # a number >= 0: torn, only that many of its bytes got to the medium
+
+
+class MemoryStorage(Storage):
+    def __init__(self, size_bytes_max: int = 1 << 30) -> None:
+        self._files: dict[str, bytearray] = {}
+        self._synced: dict[str, bytearray] = {}
+        self._unsynced: list[tuple[str, str, object, bytes]] = []
+        self._size_bytes_max = size_bytes_max
+        self.operations = 0  # how many changes were made, for tests that cut at each of them
+        self.bytes_written = 0
+        self.syncs = 0
+        self.reads_fail: str | None = None  # eio: the text that each read, write or sync of the kind fails with
+        self.writes_fail: str | None = None
+        self.syncs_fail: str | None = None
+        self.before_change: Callable[[], None] | None = None  # called ahead of each change; may raise to stop there
+
+    # ---- the contract
+
+    def names(self) -> "list[str]":
+        self._fail("directory", self.reads_fail)
+        return list(self._files.keys())
+
+    def size_bytes(self, name: str) -> int:
+        return len(self._file(name))
+
+    def create(self, name: str, size_bytes: int) -> None:
+        if name in self._files:
+            raise MisuseError(name + " is there already")
+        self._fail(name, self.writes_fail)
+        if size_bytes > self.free_bytes():
+            raise StorageFullError("no room for " + name, "free some space or give the journal a smaller size")
+        self._changing((_CREATE, name, size_bytes, b""))
+        self._files[name] = bytearray(size_bytes)
+
+    def read(self, name: str, offset_bytes: int, size_bytes: int) -> bytes:
+        self._fail(name, self.reads_fail)
+        return bytes(memoryview(self._file(name))[offset_bytes : offset_bytes + size_bytes])
+
+    def write(self, name: str, offset_bytes: int, data: "bytes | bytearray | memoryview") -> None:
+        self._fail(name, self.writes_fail)
+        file = self._file(name)
+        if offset_bytes < 0 or offset_bytes + len(data) > len(file):
+            raise MisuseError("a write to %s outside of its %d bytes" % (name, len(file)))
+        self._changing((_WRITE, name, offset_bytes, bytes(data)))
+        file[offset_bytes : offset_bytes + len(data)] = data
+        self.bytes_written += len(data)
+
+    def rename(self, name: str, new_name: str) -> None:
+        self._fail(name, self.writes_fail)
+        file = self._file(name)
+        self._changing((_RENAME, name, new_name, b""))
+        del self._files[name]
+        self._files[new_name] = file
+
+    def remove(self, name: str) -> None:
+        self._fail(name, self.writes_fail)
+        self._file(name)
+        self._changing((_REMOVE, name, None, b""))
+        del self._files[name]
+
+    def free_bytes(self) -> int:
+        return self._size_bytes_max - sum([len(file) for file in self._files.values()])
+
+    def sync(self) -> None:
+        self._fail("sync", self.syncs_fail)
+        self._synced = _copy(self._files)
+        self._unsynced = []
+        self.syncs += 1
+
+    # ---- faults
+
+    def unsynced_count(self) -> int:
+        return len(self._unsynced)
+
+    def unsynced_bytes(self, index: int) -> int:
+        """The size of that unsynced write; 0 for another operation, which is never torn."""
+        return len(self._unsynced[index][3])
+
+    def cut(self, fates: "list[int] | None" = None) -> "MemoryStorage":
+        """The power goes: what the next start finds. `fates` gives one of KEPT, LOST or a number of bytes for each
+        unsynced operation, oldest first; what it does not name is lost."""
+        after = MemoryStorage(self._size_bytes_max)
+        after._files = _copy(self._synced)
+        names = {name: name for name in after._files}
+        for index, operation in enumerate(self._unsynced):
+            fate = fates[index] if fates is not None and index < len(fates) else LOST
+            after._survive(operation, fate, names)
+        after._synced = _copy(after._files)
+        return after
+
+    def reopen(self) -> "MemoryStorage":
+        """The process dies and the system lives on: everything written is there, nothing more is durable."""
+        after = MemoryStorage(self._size_bytes_max)
+        after._files = _copy(self._files)
+        after._synced = _copy(self._synced)
+        after._unsynced = list(self._unsynced)
+        return after
+
+    def bit_flip(self, name: str, offset_bytes: int, bit: int) -> None:
+        """bit_flipped: on the medium itself, unseen by anyone."""
+        for files in (self._files, self._synced):
+            if name in files:
+                files[name][offset_bytes] ^= 1 << bit
+
+    def _survive(self, operation: "tuple[str, str, object, bytes]", fate: int, names: "dict[str, str]") -> None:
+        """`names` maps what a file is called in the course of the operations to what it is called on the medium,
+        where a rename before may have been lost: data goes to the file, whatever its name."""
+        kind, name, argument, data = operation
+        if kind == _CREATE:
+            assert isinstance(argument, int)
+            names[name] = name
+            if fate != LOST:
+                self._files[name] = bytearray(argument)
+        elif kind == _WRITE:
+            assert isinstance(argument, int)
+            file = self._files.get(names.get(name, name))
+            count = len(data) if fate == KEPT else max(fate, 0)
+            if file is not None:
+                file[argument : argument + count] = data[:count]
+        elif kind == _RENAME:
+            assert isinstance(argument, str)
+            on_medium = names.pop(name, name)
+            names[argument] = on_medium
+            if fate != LOST and on_medium in self._files:
+                self._files[argument] = self._files.pop(on_medium)
+                names[argument] = argument
+        elif fate != LOST:
+            self._files.pop(names.pop(name, name), None)
+
+    def _changing(self, operation: "tuple[str, str, object, bytes]") -> None:
+        if self.before_change is not None:
+            self.before_change()
+        self.operations += 1
+        self._unsynced.append(operation)
+
+    def _fail(self, name: str, text: "str | None") -> None:
+        if text is not None:
+            raise PlatformError(name + ": " + text)
+
+    def _file(self, name: str) -> bytearray:
+        file = self._files.get(name)
+        if file is None:
+            raise PlatformError(name + ": no such file")
+        return file
+
+
+def _copy(files: "dict[str, bytearray]") -> "dict[str, bytearray]":
+    return {name: bytearray(file) for name, file in files.items()}
