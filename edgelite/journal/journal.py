@@ -236,7 +236,7 @@ class Journal:
         below = self._names.next_id_generation(self._first_generation(lane))
         if lane == LANE_TELEMETRY:
             return self._telemetry.lane.reports(start, below, count)
-        rows = []
+        rows: list[tuple[tuple[int, int], bytes]] = []
         for name in self._durable_state_names():
             if len(rows) == count or (below is not None and name[0] >= below):
                 break
@@ -314,7 +314,7 @@ class Journal:
         if taken is None:
             return []
         self._commit.want(WINDOW)
-        return [(LANE_TELEMETRY,) + taken]
+        return [(LANE_TELEMETRY, taken[0], taken[1], taken[2])]
 
     def take_damage(self) -> "list[str]":
         """Damage met since the journal was opened: a line for a person each."""

@@ -2,7 +2,7 @@
 
 The state lane is small (a newer report supersedes an older one of the same thing), so it has an index. Telemetry
 is large and is only ever read from its beginning to its end, so all that is held of it in memory is a line for each
-segment and two places: the first row that is not acknowledged, and where the last reading stopped.
+segment, where the first row stands that is not acknowledged, and where the rows do that were read last.
 """
 
 from edgelite.journal import layout
@@ -86,8 +86,7 @@ class TelemetryLane:
         self._damage = damage
         self.segments: list[SegmentRows] = []  # oldest first, none of them without rows
         self._cursor = layout.HEADER_SLOT_BYTES  # the first row that is not acknowledged, in the oldest of them
-        self._read_name: tuple[int, int] | None = None  # the row that the last reading ended with
-        self._read_place = (0, 0)  # (segment id, offset) behind it
+        self._read: list[tuple[tuple[int, int], int, int]] = []  # last reading's rows: name, segment id, offset behind
 
     def add(self, name: "Name", place: int) -> None:
         segment_id = place_segment(place)
@@ -131,6 +130,7 @@ class TelemetryLane:
         """Synced rows behind `after`, in order, none of that generation or a later one."""
         rows: list[tuple[tuple[int, int], bytes]] = []
         index, offset = self._position(after)
+        self._read = []
         while index < len(self.segments) and len(rows) < count:
             reader = self._reader(self.segments[index].segment_id, offset)
             found = self._next_row(reader) if reader else None
@@ -140,8 +140,7 @@ class TelemetryLane:
                     return rows
                 if after is None or name > after:
                     rows.append((name, body))
-                    self._read_name = name
-                    self._read_place = (self.segments[index].segment_id, reader.offset_bytes)
+                    self._read.append((name, self.segments[index].segment_id, reader.offset_bytes))
                     if len(rows) == count:
                         return rows
                 found = self._next_row(reader)
@@ -151,10 +150,11 @@ class TelemetryLane:
 
     def _position(self, after: "Name | None") -> "tuple[int, int]":
         """Index of the segment and offset from where to look for rows behind `after`."""
-        if after is not None and after == self._read_name:
-            for index, rows in enumerate(self.segments):
-                if rows.segment_id == self._read_place[0]:
-                    return index, max(self._read_place[1], self._cursor if index == 0 else 0)
+        for name, segment_id, offset in self._read:
+            if name == after:
+                for index, rows in enumerate(self.segments):
+                    if rows.segment_id == segment_id:
+                        return index, max(offset, self._cursor if index == 0 else 0)
         index = 0
         while after is not None and index < len(self.segments) and self.segments[index].last <= after:
             index += 1
