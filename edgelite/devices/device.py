@@ -5,6 +5,7 @@ from edgelite.devices.rules import Hold
 from edgelite.devices.schedule import Cycle
 from edgelite.devices.twin import Twin
 from edgelite.driver import ConfigurationError, Request, Result
+from edgelite.journal import SPACE_TWIN
 from edgelite_protocol import messages
 
 TYPE_CHECKING = False
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from edgelite.devices.config import DeviceConfig
     from edgelite.devices.lines import Line
 
-SPACE_TWIN = 3
 DEVICE_HOLD_MS = 10_000  # between two reports of one device's state
 REPORT_BYTES_MAX = 2_000  # of the values in one telemetry report: it must fit the smallest frame with room to spare
 ONCE_AGAIN_MS = 60_000  # until a property that is read once is asked for again, when it gave no value
