@@ -64,7 +64,7 @@ def join(transaction: Transaction, environment: Environment, token: str, name: s
     else:
         record_issued(transaction, name, issued, key)
     if node is None:
-        labels = dict(token_object["spec"].get("labels") or {})
+        labels = dict(token_object["spec"].get("nodeLabels") or {})
         uid = make_uid(environment.random_bytes)
         transaction.create(NODES, "", name, new_node(name, labels, uid, now_ms))
     return Joined(issued.der, name, node is None)

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from edgelite_hub.objects import Object, new_object, set_condition
-from edgelite_protocol import messages
+from edgelite_protocol import messages as m
 
 TEXT_LENGTH_MAX = 256  # of what a node says about itself; a kernel version needs 100
 NAMES_MAX = 32  # runtimes, drivers
@@ -16,6 +16,7 @@ PODS_CAPACITY = 110  # Kubernetes' usual number, for tools that read it
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "armv6l": "arm", "i686": "386"}
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
+FRAME_ANNOTATION = "edgelite.dev/frame-bytes-max"
 READY = "Ready"
 DIVERGED = "Diverged"
 
@@ -32,10 +33,12 @@ def new_node(name: str, labels: dict[str, str], uid: str, now_ms: int) -> Object
 def with_hello(node: Object, hello: dict[int, Any], address: str) -> Object:
     """The Node as a hello describes it."""
     node = copy.deepcopy(node)
-    raw = hello.get(messages.HELLO_CAPABILITIES)
+    raw = hello.get(m.HELLO_CAPABILITIES)
     capabilities = raw if isinstance(raw, dict) else {}
     labels = {**(node["metadata"].get("labels") or {}), **_labels(capabilities)}
     node["metadata"]["labels"] = labels
+    annotations = {**(node["metadata"].get("annotations") or {}), FRAME_ANNOTATION: str(hello[m.HELLO_FRAME_BYTES_MAX])}
+    node["metadata"]["annotations"] = annotations
     status = node.setdefault("status", {})
     status["nodeInfo"] = _node_info(hello, capabilities)
     status["addresses"] = [
@@ -46,9 +49,16 @@ def with_hello(node: Object, hello: dict[int, Any], address: str) -> Object:
     return node
 
 
+def frame_bytes_max(node: Object | None) -> int:
+    """The largest frame that a node takes, as its last hello said; 0 before the first."""
+    annotations = (node or {}).get("metadata", {}).get("annotations") or {}
+    text = str(annotations.get(FRAME_ANNOTATION, ""))
+    return int(text) if text.isdecimal() and len(text) < 8 else 0
+
+
 def _node_info(hello: dict[int, Any], capabilities: dict[Any, Any]) -> Object:
     """Kubernetes requires every key of it; what a node does not say is ""."""
-    boot_id, journal_id = hello.get(messages.HELLO_BOOT_ID, b""), hello.get(messages.HELLO_JOURNAL_ID, b"")
+    boot_id, journal_id = hello.get(m.HELLO_BOOT_ID, b""), hello.get(m.HELLO_JOURNAL_ID, b"")
     return {
         "machineID": bytes(journal_id).hex(),  # the journal outlives boots and names the card, as a machine id does
         "systemUUID": "",

@@ -75,10 +75,9 @@ def find(transaction: Transaction, identifier: str) -> Object | None:
     return next((value for value in _tokens(transaction) if value["status"]["id"] == identifier), None)
 
 
-def revoke(transaction: Transaction, value: Object) -> None:
+def revoke(transaction: Transaction, identifier: str) -> None:
     """Forget the hash of a JoinToken that was deleted, and remember its id for the words of a refusal."""
-    identifier = (value.get("status") or {}).get("id")
-    if not identifier or transaction.get_meta(_hash_meta(identifier)) is None:
+    if transaction.get_meta(_hash_meta(identifier)) is None:
         return
     transaction.set_meta(_hash_meta(identifier), None)
     revoked = [*_revoked(transaction), identifier][-REVOKED_KEPT_MAX:]

@@ -78,6 +78,7 @@ _WELCOME = (
     (m.WELCOME_KEEPALIVE_BUSY_MS, "keepalive_busy", REQUIRED, (UINT, 100, 600_000, None)),
     (m.WELCOME_NEW_JOURNAL, "new_journal", OPTIONAL, FLAG),
     (m.WELCOME_GAPS, "gaps", OPTIONAL, (LIST, 0, 16, _GAP)),
+    (m.WELCOME_RENEW, "renew", OPTIONAL, FLAG),
 )
 
 MESSAGES: "dict[int, Any]" = {

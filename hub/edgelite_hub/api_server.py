@@ -1,0 +1,87 @@
+"""The API over TLS: uvicorn in the hub's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from edgelite_protocol.errors import PlatformError
+
+CONNECTIONS_MAX = 512  # watches included; each costs some tens of kilobytes
+KEEP_ALIVE_S = 60
+STOP_S = 3
+
+
+class ApiServer:
+    def __init__(self, app: Any, host: str, port: int, chain_path: Path, key_path: Path) -> None:
+        self._socket = _listen(host, port)
+        self.port = int(self._socket.getsockname()[1])
+        config = uvicorn.Config(
+            app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,  # else the server wakes ten times a second to keep it right
+            limit_concurrency=CONNECTIONS_MAX,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=STOP_S,
+            ssl_certfile=chain_path,
+            ssl_keyfile=key_path,
+        )
+        self._server = _Server(config)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+                raise PlatformError("the API's server ended at its start")
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        self._server.stop()
+        if self._task is not None:
+            await self._task
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own signal handlers and without its ten ticks a second: the hub says when to stop."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._stopping.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def main_loop(self) -> None:
+        await self._stopping.wait()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PlatformError(f"cannot listen for the API on {host}:{port} ({error.strerror})", "try --api") from error
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,226 @@
+"""Turns Pods and Devices into entries of their nodes' feeds of desired state.
+
+One key is one Pod or Device on one node. What is compiled is compared with the entry that the feed has now, and
+appended only where it differs: the feed grows by what nodes need to know, not by what happens in the store.
+
+A Terminating Pod becomes an entry that says so, and goes from the store when its node reports it gone (reports.py);
+one whose node never heard of it goes at once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+
+from edgelite_hub.artifact_names import parse_image
+from edgelite_hub.compile import compile_device, compile_workload, device_key, terminating, workload_key
+from edgelite_hub.compile_environment import CannotCompile, Lookup, references_of
+from edgelite_hub.controllers.common import desire, update_pod
+from edgelite_hub.controllers.contract import Key, Work
+from edgelite_hub.feed_values import decode_value, encode_value, keep_desired_versions, value_bytes_max
+from edgelite_hub.node_status import frame_bytes_max
+from edgelite_hub.objects import (
+    ARTIFACTS,
+    CONFIG_MAPS,
+    DEVICE_MODELS,
+    DEVICES,
+    NODES,
+    PODS,
+    SECRETS,
+    Object,
+    is_terminating,
+    name_of,
+    namespace_of,
+    node_of,
+    remove_condition,
+    set_condition,
+)
+from edgelite_hub.pod_status import CREATING, with_waiting
+from edgelite_hub.store.contract import Change, FeedEntry, Transaction
+from edgelite_protocol.messages import FRAME_BYTES_MAX_LIMIT, KIND_DEVICE, KIND_WORKLOAD
+
+COMPILED = "Compiled"  # the condition of a Device that cannot go to its node
+
+
+class FeedController:
+    """Keys: (resource, node, namespace, name); resource is PODS or DEVICES."""
+
+    def keys_for(self, change: Change, transaction: Transaction) -> Iterable[Key]:
+        if change.resource == NODES:
+            return _of_node(change, transaction)
+        if desire(change.old) == desire(change.new) and change.resource != ARTIFACTS:
+            return []
+        if change.resource in (PODS, DEVICES):
+            return [_key(change.resource, value) for value in (change.old, change.new) if value and node_of(value)]
+        finder = _DEPENDENTS.get(change.resource)
+        return finder(change, transaction) if finder else []
+
+    def keys_at_start(self, transaction: Transaction) -> Iterable[Key]:
+        yield from _bound(transaction, PODS, None)
+        yield from _bound(transaction, DEVICES, None)
+        # What was deleted while the hub was down stands in feeds alone.
+        for node in transaction.list(NODES):
+            for entry in transaction.feed_snapshot(name_of(node)):
+                namespace, name = entry.key.split("/")[:2]
+                yield PODS if entry.kind == KIND_WORKLOAD else DEVICES, name_of(node), namespace, name
+
+    def reconcile(self, work: Work, key: Key) -> None:
+        resource, node, namespace, name = key
+        value = work.transaction.get(resource, namespace, name)
+        if value is not None and node_of(value) != node:
+            value = None  # bound elsewhere since
+        if resource == PODS:
+            _reconcile_pod(work, node, namespace, name, value)
+        else:
+            _reconcile_device(work, node, namespace, name, value)
+
+
+def _reconcile_pod(work: Work, node: str, namespace: str, name: str, pod: Object | None) -> None:
+    wanted_key = workload_key(pod) if pod is not None else None
+    live = _live(work.transaction, node, KIND_WORKLOAD, f"{namespace}/{name}/")
+    for key in live:
+        if key != wanted_key:
+            _append(work, node, KIND_WORKLOAD, key, None)
+    if pod is None or wanted_key is None:
+        return
+    held = live.get(wanted_key)
+    if is_terminating(pod):
+        _stop_pod(work, node, wanted_key, pod, held)
+        return
+    room = _room(work, node, wanted_key)
+    held = _drop_oversized(work, node, held, room)
+    try:
+        compact = compile_workload(pod, _lookup(work.transaction, namespace))
+        data = encode_value(KIND_WORKLOAD, compact, room)
+    except CannotCompile as error:
+        if held is None:  # else the node goes on with what it has, as under Kubernetes
+            _set_waiting(work, pod, error.reason, error.text)
+        return
+    if held is None:
+        _set_waiting(work, pod, CREATING, "")
+    if held is None or held.value != data:
+        _append(work, node, KIND_WORKLOAD, wanted_key, data)
+
+
+def _stop_pod(work: Work, node: str, key: str, pod: Object, held: FeedEntry | None) -> None:
+    if held is None or held.value is None:
+        work.transaction.delete(PODS, namespace_of(pod), name_of(pod))
+        return
+    # From what the node has, since what the Pod names may be gone by now.
+    room = len(held.value) + 16  # two more integers: what was sent fits, and so does this
+    data = encode_value(KIND_WORKLOAD, terminating(decode_value(held.value), pod), room)
+    if data != held.value:
+        _append(work, node, KIND_WORKLOAD, key, data)
+
+
+def _set_waiting(work: Work, pod: Object, reason: str, message: str) -> None:
+    changed = with_waiting(pod, reason, message, work.now_ms)
+    if changed != pod:
+        update_pod(work.transaction, changed)
+
+
+def _reconcile_device(work: Work, node: str, namespace: str, name: str, device: Object | None) -> None:
+    key = f"{namespace}/{name}"
+    held = _live(work.transaction, node, KIND_DEVICE, key).get(key)
+    if device is None:
+        if held is not None:
+            _append(work, node, KIND_DEVICE, key, None)
+        return
+    room = _room(work, node, key)
+    held = _drop_oversized(work, node, held, room)
+    try:
+        compact = compile_device(device, lambda model: work.transaction.get(DEVICE_MODELS, namespace, model))
+        if held is not None and held.value is not None:
+            keep_desired_versions(compact, decode_value(held.value))
+        data = encode_value(KIND_DEVICE, compact, room)
+    except CannotCompile as error:
+        _set_compiled(work, device, error)
+        return
+    _set_compiled(work, device, None)
+    if held is None or held.value != data:
+        _append(work, node, KIND_DEVICE, device_key(device), data)
+
+
+def _set_compiled(work: Work, device: Object, error: CannotCompile | None) -> None:
+    changed = copy.deepcopy(device)
+    status = changed.setdefault("status", {})
+    if error is None:
+        differs = remove_condition(status, COMPILED)
+    else:
+        differs = set_condition(status, COMPILED, "False", error.reason, error.text, work.now_ms)
+    if differs:
+        work.transaction.update(DEVICES, namespace_of(device), name_of(device), changed)
+
+
+def _room(work: Work, node: str, key: str) -> int:
+    """What a value may have: a node says in its hello what frames it takes, and before that nobody knows."""
+    value = work.transaction.get(NODES, "", node)
+    return value_bytes_max(frame_bytes_max(value) or FRAME_BYTES_MAX_LIMIT, key)
+
+
+def _drop_oversized(work: Work, node: str, held: FeedEntry | None, room: int) -> FeedEntry | None:
+    """An entry made before the node said how little it takes cannot be sent, so it must not stay."""
+    if held is None or held.value is None or len(held.value) <= room:
+        return held
+    _append(work, node, held.kind, held.key, None)
+    return None
+
+
+def _append(work: Work, node: str, kind: int, key: str, data: bytes | None) -> None:
+    work.transaction.feed_append(node, kind, key, data)
+    work.notices.feeds_grown.add(node)
+
+
+def _live(transaction: Transaction, node: str, kind: int, prefix: str) -> dict[str, FeedEntry]:
+    entries = transaction.feed_snapshot(node)
+    return {entry.key: entry for entry in entries if entry.kind == kind and entry.key.startswith(prefix)}
+
+
+def _lookup(transaction: Transaction, namespace: str) -> Lookup:
+    return lambda resource, name: transaction.get(resource, "" if resource == ARTIFACTS else namespace, name)
+
+
+def _key(resource: str, value: Object) -> Key:
+    return resource, node_of(value), namespace_of(value), name_of(value)
+
+
+def _bound(transaction: Transaction, resource: str, namespace: str | None) -> Iterator[Key]:
+    return (_key(resource, value) for value in transaction.list(resource, namespace) if node_of(value))
+
+
+# ---- which Pods and Devices a change of something else concerns
+
+
+def _of_node(change: Change, transaction: Transaction) -> list[Key]:
+    if frame_bytes_max(change.old) == frame_bytes_max(change.new):
+        return []
+    keys = [*_bound(transaction, PODS, None), *_bound(transaction, DEVICES, None)]
+    return [key for key in keys if key[1] == change.name]
+
+
+def _pods_naming(change: Change, transaction: Transaction) -> Iterator[Key]:
+    for pod in transaction.list(PODS, change.namespace):
+        if node_of(pod) and (change.resource, change.name) in references_of(pod):
+            yield _key(PODS, pod)
+
+
+def _pods_running(change: Change, transaction: Transaction) -> Iterator[Key]:
+    for pod in transaction.list(PODS):
+        images = [parse_image(str(container.get("image"))) for container in pod["spec"].get("containers") or []]
+        if node_of(pod) and any(image is not None and image.name == change.name for image in images):
+            yield _key(PODS, pod)
+
+
+def _devices_of_model(change: Change, transaction: Transaction) -> Iterator[Key]:
+    for device in transaction.list(DEVICES, change.namespace):
+        model = (device["spec"].get("deviceModelRef") or {}).get("name")
+        if node_of(device) and model == change.name:
+            yield _key(DEVICES, device)
+
+
+_DEPENDENTS: dict[str, Callable[[Change, Transaction], Iterable[Key]]] = {
+    CONFIG_MAPS: _pods_naming,
+    SECRETS: _pods_naming,
+    ARTIFACTS: _pods_running,
+    DEVICE_MODELS: _devices_of_model,
+}

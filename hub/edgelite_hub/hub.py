@@ -1,0 +1,296 @@
+"""The hub put together: store, CA, fleet, controllers, node port, API.
+
+What the API app uses of it:
+
+    registry, store, writer              the kinds, and where their objects are
+    unix_ms(), random_bytes(count)       the clock and the randomness of everything
+    authenticate(authorization)          the Subject of an Authorization header, ANONYMOUS included
+    put_artifact(name, tag, pieces)      for PUT .../artifacts/{name}
+    open_pod_log(pod, options)           for GET .../pods/{name}/log; NodeUnreachable
+    telemetry(query)                     for GET .../devices/{name}/telemetry; telemetry.InvalidQuery
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
+
+from edgelite_hub import admin, artifacts, hooks, telemetry, tokens
+from edgelite_hub.artifact_names import is_tag
+from edgelite_hub.artifacts import ArtifactFiles, ArtifactRefused, Upload
+from edgelite_hub.authz import ADMIN, ANONYMOUS, Subject
+from edgelite_hub.ca import load_or_create_authority
+from edgelite_hub.controllers.contract import Notices
+from edgelite_hub.controllers.daemonsets import DaemonSetController
+from edgelite_hub.controllers.dispatcher import Dispatcher
+from edgelite_hub.controllers.feeds import FeedController
+from edgelite_hub.controllers.loop import ControllerLoop
+from edgelite_hub.controllers.nodes import NodeController
+from edgelite_hub.controllers.pods import PodController
+from edgelite_hub.environment import Environment
+from edgelite_hub.feed import epoch_of
+from edgelite_hub.fleet import Fleet
+from edgelite_hub.logs import LogOptions, LogStream
+from edgelite_hub.node_logic import NodeConnection
+from edgelite_hub.node_server import NodeServer, monotonic_ms
+from edgelite_hub.node_status import READY
+from edgelite_hub.objects import (
+    NODES,
+    Object,
+    get_condition,
+    is_object_name,
+    name_of,
+    node_of,
+    rfc3339,
+    uid_of,
+)
+from edgelite_hub.registry import default_registry
+from edgelite_hub.settings import Settings
+from edgelite_hub.store.contract import Store, Transaction
+from edgelite_hub.store.writer import Writer
+from edgelite_protocol.errors import EdgeliteError
+
+FEEDS_AT_ONCE = 64  # feeds compacted in one transaction
+
+
+class NodeUnreachable(EdgeliteError):
+    """`text` names the node and since when."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class Hub:
+    def __init__(self, settings: Settings, store: Store, log: Callable[[str], None]) -> None:
+        """Makes the CA where there is none; nothing runs yet."""
+        self.settings = settings
+        self.store = store
+        self.log = log
+        self.authority = load_or_create_authority(settings.pki_directory)
+        self.environment = Environment(settings, self.authority, self.unix_ms, self.random_bytes, log)
+        self.registry = default_registry()
+        hooks.install(self.registry, self.environment)
+        self.artifacts = ArtifactFiles(
+            settings.artifacts_directory, settings.artifact_size_bytes_max, self.random_bytes
+        )
+        self.fleet = Fleet(self.environment, self.artifacts, self._wake)
+        self.is_ready = False
+        self._started_ms = self.unix_ms()
+        self._admin_hash = b""
+        self._fleet_woken = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # ---- the environment
+
+    def unix_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def now_ms(self) -> int:
+        return self.unix_ms()
+
+    def random_bytes(self, count: int) -> bytes:
+        return os.urandom(count)
+
+    # ---- life
+
+    async def start(self, node_server: Callable[[Hub], NodeServer]) -> int:
+        """Run everything but the API; the nodes' port."""
+        self.writer = Writer(self.store)
+        await self.writer.transact(self._prepare)
+        self._admin_hash = await self.writer.read(_admin_hash)
+        self.fleet.expect(await self.writer.read(_ready_nodes), monotonic_ms())
+        self.node_server = node_server(self)
+        port = await self.node_server.start()
+        dispatcher = Dispatcher(
+            (DaemonSetController(), PodController(), FeedController(), NodeController()), self.environment
+        )
+        controllers = ControllerLoop(dispatcher, self.writer, self._tell, self.log)
+        for loop in (controllers.run(), self._run_fleet(), self._run_maintenance()):
+            self._tasks.append(asyncio.create_task(loop))
+        self.is_ready = True
+        return port
+
+    async def stop(self) -> None:
+        self.is_ready = False
+        await self.node_server.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.writer.close()
+
+    async def failed(self) -> BaseException | None:
+        """Waits until one of the hub's own loops ends, which none does while all is well; why it did."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        task = done.pop()
+        return None if task.cancelled() else task.exception()
+
+    def _prepare(self, transaction: Transaction) -> None:
+        """What a first start makes in the store."""
+        epoch_of(transaction, "", self.random_bytes)
+
+    async def ensure_kubeconfig(self, server: str) -> None:
+        """Write the administrator's kubeconfig. Its token stays while the file has the one that counts; a lost file is
+        made anew with a fresh token, and the old one counts no more."""
+        path = self.settings.kubeconfig_path
+        token = admin.read_kubeconfig_token(path)
+        if token is None or not admin.is_admin("Bearer " + token, self._admin_hash or b""):
+            token = await self._renew_admin_token()
+        admin.write_kubeconfig(path, server, self.authority.pem, token)
+
+    async def _renew_admin_token(self) -> str:
+        token = admin.make_token(self.random_bytes)
+        await self.writer.transact(lambda transaction: admin.keep_token(transaction, token))
+        self._admin_hash = await self.writer.read(_admin_hash)
+        return token
+
+    # ---- for the API
+
+    def authenticate(self, authorization: str | None) -> Subject:
+        if self._admin_hash and admin.is_admin(authorization, self._admin_hash):
+            return Subject(ADMIN, "admin")
+        return Subject(ANONYMOUS)
+
+    async def put_artifact(self, name: str, tag: str, pieces: AsyncIterator[bytes]) -> Object:
+        """Store the bytes, then let `tag` of the Artifact `name` mean them; the Artifact as stored. ArtifactRefused
+        with the reasons "InvalidName", "InvalidTag", "TooLarge", "Empty"."""
+        if not is_object_name(name):
+            raise ArtifactRefused("InvalidName", "a name has lower-case letters, digits, '-' and '.'")
+        if not is_tag(tag):
+            raise ArtifactRefused("InvalidTag", "a tag has letters, digits, '.', '_' and '-', 128 at most")
+        upload = self.artifacts.upload()
+        digest = await self._receive(upload, pieces)
+        now_ms = self.unix_ms()
+        self.log(f"artifact {name}:{tag}: {upload.size_bytes} bytes, sha256:{digest}")
+        return await self.writer.transact(
+            lambda transaction: artifacts.note_pushed(
+                transaction, name, tag, digest, upload.size_bytes, now_ms, self.random_bytes
+            )
+        )
+
+    async def _receive(self, upload: Upload, pieces: AsyncIterator[bytes]) -> str:
+        try:
+            async for piece in pieces:
+                upload.write(piece)
+            return await asyncio.get_running_loop().run_in_executor(None, upload.finish)
+        except BaseException:  # the client's cancellation too: nothing half-written stays
+            upload.abort()
+            raise
+
+    def open_pod_log(self, pod: Object, options: LogOptions) -> AsyncIterator[bytes]:
+        """The container's output as it comes; ends when it is complete, or when the node goes."""
+        node = node_of(pod)
+        connection = self.fleet.connection_of(node)
+        if connection is None:
+            raise NodeUnreachable(self._away_text(node))
+        if not connection.can_open_log():
+            raise NodeUnreachable(f"node {node} serves as many logs as it can: try again in a moment")
+        stream = connection.open_log(uid_of(pod), options)
+        self._wake(connection)
+        return _read_log(stream)
+
+    def _away_text(self, node: str) -> str:
+        since_ms = self.fleet.away_since_unix_ms(node)
+        if since_ms is None:
+            return f"node {node} is not connected, and was not since the hub started at {rfc3339(self._started_ms)}"
+        return f"node {node} is not connected since {rfc3339(since_ms)}"
+
+    async def telemetry(self, query: telemetry.Query) -> Object:
+        return await self.writer.read(lambda transaction: telemetry.answer(transaction, query))
+
+    # ---- between the parts
+
+    def _wake(self, connection: NodeConnection | None) -> None:
+        if connection is None:
+            self._fleet_woken.set()
+        else:
+            self.node_server.wake(connection)
+
+    def _tell(self, notices: Notices) -> None:
+        now_ms = monotonic_ms()
+        self.fleet.feeds_grown(notices.feeds_grown)
+        for node in notices.nodes_removed:
+            self.fleet.removed(node, now_ms)
+        for node in notices.nodes_adopted:
+            self.fleet.adopted(node)
+
+    async def _run_fleet(self) -> None:
+        while True:
+            self._fleet_woken.clear()
+            work = self.fleet.next_work(monotonic_ms())
+            if work is not None:
+                work.done(await self.writer.transact(work.run), monotonic_ms())
+                continue
+            deadline_ms = self.fleet.deadline_ms()
+            if deadline_ms is None:
+                await self._fleet_woken.wait()
+                continue
+            delay_s = max(0, deadline_ms - monotonic_ms()) / 1000
+            timer = asyncio.get_running_loop().call_later(delay_s, self._fleet_woken.set)
+            await self._fleet_woken.wait()
+            timer.cancel()
+
+    async def _run_maintenance(self) -> None:
+        while True:
+            await self._maintain()
+            await asyncio.sleep(self.settings.maintenance_ms / 1000)
+
+    async def _maintain(self) -> None:
+        """Trim what has a bound. Each step is a short transaction of its own, so that nobody waits long."""
+        now_ms = self.unix_ms()
+        try:
+            trimmed = await self.writer.transact(lambda tx: telemetry.trim(tx, self.settings, now_ms))
+            await self.writer.transact(lambda tx: tokens.mark_expired(tx, now_ms))
+            nodes = await self.writer.read(lambda tx: [name_of(node) for node in tx.list(NODES)])
+            for start in range(0, len(nodes), FEEDS_AT_ONCE):
+                some = nodes[start : start + FEEDS_AT_ONCE]
+                await self.writer.transact(partial(self._compact_feeds, some))
+            removed = await self._collect_artifacts(nodes)
+        except EdgeliteError as error:
+            self.log(f"maintenance: {error}")
+            return
+        if trimmed or removed:
+            self.log(f"maintenance: {trimmed} samples and {len(removed)} artifact files let go")
+
+    def _compact_feeds(self, nodes: list[str], transaction: Transaction) -> None:
+        for node in nodes:
+            transaction.feed_compact(node, self.settings.feed_keep)
+
+    async def _collect_artifacts(self, nodes: list[str]) -> list[str]:
+        wanted = await self.writer.read(lambda tx: artifacts.wanted_digests(tx, nodes))
+        return self.artifacts.collect(wanted, self.unix_ms())
+
+
+async def _read_log(stream: LogStream) -> AsyncIterator[bytes]:
+    changed = asyncio.Event()
+    stream.on_change = changed.set
+    try:
+        while True:
+            changed.clear()
+            data = stream.take()
+            if data:
+                yield data
+            elif stream.ended is not None:
+                return
+            else:
+                await changed.wait()
+    finally:
+        stream.cancel()
+
+
+def _admin_hash(transaction: Transaction) -> bytes:
+    return admin.kept_hash(transaction) or b""
+
+
+def _ready_nodes(transaction: Transaction) -> list[str]:
+    """Those that the Node objects call Ready: at a start they have the return window to prove it."""
+    found = []
+    for node in transaction.list(NODES):
+        condition: Any = get_condition(node.get("status") or {}, READY)
+        if condition is not None and condition["status"] == "True":
+            found.append(name_of(node))
+    return found

@@ -1,0 +1,89 @@
+"""Telemetry as the API answers it, and its retention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgelite_hub.device_status import as_text
+from edgelite_hub.objects import Object, rfc3339_ms
+from edgelite_hub.settings import Settings
+from edgelite_hub.store.contract import Sample, Transaction
+
+LIMIT_DEFAULT = 1_000
+LIMIT_MAX = 10_000  # about 1 MB of JSON
+
+DATED_BY = {0: "hub", 1: "node"}
+
+
+class InvalidQuery(Exception):
+    """`field` names the query parameter, `text` what it must be."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(f"{field}: {text}")
+        self.field = field
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Times are Unix milliseconds, both ends included. `continue_text` comes from an earlier answer."""
+
+    device: str  # "namespace/name"
+    property: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    limit: int = LIMIT_DEFAULT
+    continue_text: str = ""
+
+
+def answer(transaction: Transaction, query: Query) -> Object:
+    """A TelemetryList, oldest first. Where more than `limit` match, it holds the newest, and `metadata.continue`
+    asks for those before them. InvalidQuery."""
+    if not 1 <= query.limit <= LIMIT_MAX:
+        raise InvalidQuery("limit", f"must be 1 to {LIMIT_MAX}")
+    until_ms, seen = _parse_continue(query)
+    found = transaction.samples(query.device, query.property, query.since_ms, until_ms, query.limit + seen + 1)
+    found = found[: len(found) - seen] if seen else found  # those of the last millisecond that were answered before
+    page = found[-query.limit :]
+    metadata: Object = {}
+    if len(found) > query.limit:
+        metadata["continue"] = _continue_text(page, until_ms, seen)
+    return {
+        "apiVersion": "edgelite.dev/v1",
+        "kind": "TelemetryList",
+        "metadata": metadata,
+        "items": [_item(sample) for sample in page],
+    }
+
+
+def trim(transaction: Transaction, settings: Settings, now_ms: int) -> int:
+    """Let go what is too old or too much; how many samples."""
+    return transaction.trim_samples(now_ms - settings.telemetry_retention_ms, settings.telemetry_rows_max)
+
+
+def _item(sample: Sample) -> Object:
+    value = as_text(sample.value) if isinstance(sample.value, bytes) else sample.value
+    return {
+        "time": rfc3339_ms(sample.time_ms),
+        "timeMs": sample.time_ms,
+        "property": sample.property,
+        "value": value,
+        "datedBy": DATED_BY[sample.dated_by],
+        "node": sample.node,
+    }
+
+
+def _parse_continue(query: Query) -> tuple[int | None, int]:
+    """(until ms, samples of that millisecond that were answered already)."""
+    if not query.continue_text:
+        return query.until_ms, 0
+    until, dot, seen = query.continue_text.partition(".")
+    if not (dot and until.isdecimal() and seen.isdecimal() and int(seen) <= LIMIT_MAX):
+        raise InvalidQuery("continue", "must come from an earlier answer")
+    return int(until), int(seen)
+
+
+def _continue_text(page: list[Sample], until_ms: int | None, seen: int) -> str:
+    oldest_ms = page[0].time_ms
+    count = sum(sample.time_ms == oldest_ms for sample in page)
+    return f"{oldest_ms}.{count + (seen if oldest_ms == until_ms else 0)}"
