@@ -82,12 +82,12 @@ def _integer_or_text(type_: schema.IntegerOrText, value: Any, path: str, report:
 def _open(type_: schema.Open, value: Any, path: str, report: Report) -> Any:
     if type_.structure and not isinstance(value, dict):
         report.causes.append(wrong_type(path, value, "an object"))
-    elif _depth_exceeds(value, OPEN_DEPTH_MAX):
+    elif depth_exceeds(value, OPEN_DEPTH_MAX):
         report.causes.append(invalid_value(path, value, f"is nested deeper than {OPEN_DEPTH_MAX} levels"))
     return value
 
 
-def _depth_exceeds(value: Any, depth_max: int) -> bool:
+def depth_exceeds(value: Any, depth_max: int) -> bool:
     level = [value]
     for _ in range(depth_max):
         below: list[Any] = []

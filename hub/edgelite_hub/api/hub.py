@@ -1,0 +1,21 @@
+"""What the API needs of the hub around it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..authz import Subject
+from ..store.writer import Writer
+
+
+class Hub(Protocol):
+    @property
+    def writer(self) -> Writer: ...
+
+    def authenticate(self, authorization_header: str | None) -> Subject:
+        """Never raises; a subject of kind ANONYMOUS is answered 401."""
+        ...
+
+    def now_ms(self) -> int:
+        """Unix time."""
+        ...
