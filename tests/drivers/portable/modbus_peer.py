@@ -79,9 +79,9 @@ class Peer:
     def answer(self, data):
         self.buffer += data
         output = b""
-        while len(self.buffer) >= 8:
+        while len(self.buffer) >= 8 and len(self.buffer) >= 6 + self.buffer[5]:
             length = self.buffer[4] * 256 + self.buffer[5]
-            assert self.buffer[2:4] == b"\0\0" and len(self.buffer) >= 6 + length
+            assert self.buffer[2:4] == b"\0\0" and 2 <= length <= 254
             unit, pdu = self.buffer[6], self.buffer[7 : 6 + length]
             head = self.buffer[:2]
             self.buffer = self.buffer[6 + length :]
