@@ -1,0 +1,49 @@
+"""What both runtimes do without a word, but differently. Portable code may rely on neither."""
+
+import pytest
+from micropython_probe import outcomes
+
+# code, what it leaves in `a` under CPython, and under MicroPython (an exception's name where it raises one)
+DIFFERENCES = [
+    ("True is no int", "a = isinstance(True, int)", "True", "False"),
+    ("struct.pack does not check ranges", "import struct\na = struct.pack('>B', 256)", "error", r"b'\x00'"),
+    (
+        "struct.pack overflows to infinity",
+        "import struct\na = struct.pack('>f', 1e300)",
+        "OverflowError",
+        r"b'\x7f\x80\x00\x00'",
+    ),
+    ("struct.pack does not count", "import struct\na = struct.pack('>BB', 1)", "error", None),
+    ("surrogates decode", r"a = len(b'\xed\xa0\x80'.decode())", "UnicodeDecodeError", "1"),
+    ("overlong forms decode", r"a = len(b'\xc0\x80'.decode())", "UnicodeDecodeError", "1"),
+    ("dicts have no order", "a = list({i: 0 for i in (3, 1, 2)}) == [3, 1, 2]", "True", None),
+    (
+        "a cause is lost",
+        "try:\n    raise ValueError from KeyError()\nexcept ValueError as e:\n    a = getattr(e, '__cause__', None)",
+        "KeyError()",
+        "None",
+    ),
+    ("recursion ends early", "def f(n):\n    return n and 1 + f(n - 1)\na = f(900)", "900", "RuntimeError"),
+    ("join refuses memoryviews", "a = b''.join([memoryview(b'x')])", "b'x'", "TypeError"),
+    ("__slots__ are ignored", "class A:\n    __slots__ = ()\nb = A()\nb.c = 1\na = b.c", "AttributeError", "1"),
+]
+
+
+def under_cpython(code: str) -> str:
+    names: dict[str, object] = {}
+    try:
+        exec(code, names)
+    except Exception as error:  # noqa: BLE001 - its name is the outcome
+        return type(error).__name__
+    return repr(names.get("a"))
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, str]:
+    return outcomes([(name, code) for name, code, _, _ in DIFFERENCES])
+
+
+@pytest.mark.parametrize(("name", "code", "cpython", "micropython"), DIFFERENCES, ids=[row[0] for row in DIFFERENCES])
+def test_difference(name: str, code: str, cpython: str, micropython: str | None, found: dict[str, str]) -> None:
+    assert under_cpython(code) == cpython
+    assert found[name] == micropython if micropython is not None else found[name] != cpython

@@ -1,0 +1,58 @@
+"""Which files the house-keeping tests look at."""
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOM_FOLDERS = {
+    "edgelite": ROOT / "edgelite",
+    "edgelite_protocol": ROOT / "protocol" / "edgelite_protocol",
+    "edgelite_drivers": ROOT / "drivers" / "edgelite_drivers",
+    "edgelite_ports": ROOT / "ports" / "edgelite_ports",
+    "edgelite_hub": ROOT / "hub" / "edgelite_hub",
+    "edgelite_sim": ROOT / "sim" / "edgelite_sim",
+    "edgelite_cli": ROOT / "cli" / "edgelite_cli",
+}
+
+
+def room_files(room: str) -> list[Path]:
+    return sorted(ROOM_FOLDERS[room].rglob("*.py"))
+
+
+def all_room_files() -> list[Path]:
+    return [path for room in ROOM_FOLDERS for path in room_files(room)]
+
+
+def portable_core_files() -> list[Path]:
+    return [path for room in ("edgelite", "edgelite_protocol", "edgelite_drivers") for path in room_files(room)]
+
+
+def portable_port_files() -> list[Path]:
+    ports = ROOM_FOLDERS["edgelite_ports"]
+    return sorted([*ports.glob("testing*.py"), *ports.glob("testing/**/*.py"), *ports.glob("micropython/**/*.py")])
+
+
+def portable_test_files() -> list[Path]:
+    files = [*(ROOT / "tests").glob("*/portable/*.py"), ROOT / "tests" / "micropython" / "run_portable.py"]
+    return sorted(path for path in files if path.name != "conftest.py")
+
+
+def all_python_files() -> list[Path]:
+    return sorted([*all_room_files(), *(ROOT / "tests").rglob("*.py")])
+
+
+def committed_files() -> list[Path]:
+    """What git tracks; in an unpacked archive without git, every file outside hidden folders."""
+    told = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if told.returncode == 0:
+        return [ROOT / name for name in told.stdout.split("\0") if name and (ROOT / name).is_file()]
+    return [path for path in ROOT.rglob("*") if path.is_file() and not path.relative_to(ROOT).parts[0].startswith(".")]
+
+
+def module_of(path: Path) -> str:
+    """The dotted name under which a room's file is imported."""
+    for room, folder in ROOM_FOLDERS.items():
+        if path.is_relative_to(folder):
+            parts = [room, *path.relative_to(folder).with_suffix("").parts]
+            return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    raise ValueError(f"{path} is in no room")
