@@ -131,7 +131,7 @@ def encode_message(message: "dict[int, object]") -> bytes:
     try:
         check_message(message)
     except ProtocolError as error:
-        raise MisuseError("own message: " + str(error)) from error
+        raise MisuseError("own message: " + str(error)) from None
     return cbor.encode(message)
 
 

@@ -120,28 +120,29 @@ class Session:
         return ended
 
     def _take_frame(self, stream: int, payload: bytes) -> "object | None":
-        size_bytes = len(payload)
-        if stream in (m.STREAM_STATE, m.STREAM_TELEMETRY):
-            self._window(stream).spend(size_bytes, stream)
         message = read_type(payload)
         number = message[m.TYPE]
         if not is_known(number):
+            self._charge(stream, len(payload))
             if stream in self._windows:
-                self._windows[stream].consumed(size_bytes)
+                self._windows[stream].consumed(len(payload))
             return None
         handler = self.table[self.state].get(number)
         if handler is None:
             raise ProtocolError("unexpected_message", "%s in this state" % MESSAGES[number][0])
         check_message(message)
         self._check_place(message, stream)
+        self._charge(stream, len(payload))
         event: object | None = getattr(self, handler)(message, stream, payload)
         return event
 
-    def _window(self, stream: int) -> Window:
-        window = self._windows.get(stream)
-        if window is None:
-            raise ProtocolError("wrong_stream", "nothing comes on stream %d" % stream)
-        return window
+    def _charge(self, stream: int, size_bytes: int) -> None:
+        """Everything on the lanes' streams costs credit; on bulk streams only DATA does."""
+        if stream in (m.STREAM_STATE, m.STREAM_TELEMETRY):
+            window = self._windows.get(stream)
+            if window is None:
+                raise ProtocolError("wrong_stream", "nothing comes on stream %d" % stream)
+            window.spend(size_bytes, stream)
 
     def _check_place(self, message: "dict[Any, Any]", stream: int) -> None:
         name, place, _ = MESSAGES[message[m.TYPE]]
