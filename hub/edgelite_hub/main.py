@@ -18,6 +18,7 @@ from edgelite_hub.ca import ensure_server_certificate
 from edgelite_hub.hub import Hub
 from edgelite_hub.node_server import NodeServer, node_ssl_context
 from edgelite_hub.private_files import make_private_directory, write_private
+from edgelite_hub.routes import extra_routes
 from edgelite_hub.settings import Settings, default_data_directory
 from edgelite_hub.store.contract import REVISIONS_PER_MILLISECOND
 from edgelite_hub.store.sqlite import SqliteStore
@@ -53,12 +54,14 @@ async def _run(settings: Settings, store: SqliteStore, is_restored: bool) -> Non
     context = node_ssl_context(chain_path, key_path, hub.authority.pem.decode())
     nodes_port = await hub.start(lambda hub: NodeServer(hub.fleet, hub.writer, context))
     try:
-        api = ApiServer(create_app(hub), settings.api_host, settings.api_port, chain_path, key_path)
+        app = create_app(hub, extra_routes(hub))
+        api = ApiServer(app, settings.api_host, settings.api_port, chain_path, key_path)
         await api.start()
         await _announce(hub, api.port, nodes_port)
         trouble = asyncio.create_task(hub.failed())
         await asyncio.wait({asyncio.create_task(stop.wait()), trouble}, return_when=asyncio.FIRST_COMPLETED)
         _notify_service_manager("STOPPING=1")
+        app.state.watches.close()
         await api.stop()
     finally:
         await hub.stop()

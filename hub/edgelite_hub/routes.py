@@ -1,0 +1,115 @@
+"""What the API serves beside the generic verbs: pushing artifacts, a Pod's log, a Device's telemetry."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from edgelite_hub import telemetry
+from edgelite_hub.api.errors import json_response
+from edgelite_hub.api.requests import flag, number, require, subject_of
+from edgelite_hub.artifact_names import TAG_DEFAULT
+from edgelite_hub.artifacts import ArtifactRefused
+from edgelite_hub.hub import Hub, NodeUnreachable
+from edgelite_hub.logs import LogOptions
+from edgelite_hub.objects import ARTIFACTS, DEVICES, PODS, Object, node_of, parse_rfc3339
+from edgelite_hub.status import StatusError, bad_request, not_found, too_large
+
+
+def extra_routes(hub: Hub) -> list[BaseRoute]:
+    routes = _Routes(hub)
+    telemetry_path = "/apis/edgelite.dev/v1/namespaces/{namespace}/devices/{name}/telemetry"
+    return [
+        Route("/apis/edgelite.dev/v1/artifacts/{name}", routes.put_artifact, methods=["PUT"]),
+        Route("/api/v1/namespaces/{namespace}/pods/{name}/log", routes.pod_log, methods=["GET"]),
+        Route(telemetry_path, routes.telemetry, methods=["GET"]),
+    ]
+
+
+class _Routes:
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    async def put_artifact(self, request: Request) -> Response:
+        """The body is the artifact; ?tag= names what it becomes."""
+        name = request.path_params["name"]
+        require(subject_of(request), "update", self._hub.registry[ARTIFACTS], "", "", name)
+        tag = request.query_params.get("tag") or TAG_DEFAULT
+        try:
+            value = await self._hub.put_artifact(name, tag, request.stream())
+        except ArtifactRefused as error:
+            if error.reason == "TooLarge":
+                raise too_large(self._hub.settings.artifact_size_bytes_max) from error
+            raise bad_request(error.text) from error
+        return json_response(value)
+
+    async def pod_log(self, request: Request) -> Response:
+        pod = await self._find(request, PODS, "log")
+        options = _log_options(request, pod, self._hub.unix_ms())
+        if not node_of(pod):
+            raise bad_request("the Pod is not bound to a node, so it has no log")
+        try:
+            pieces = self._hub.open_pod_log(pod, options)
+        except NodeUnreachable as error:
+            raise StatusError(503, "ServiceUnavailable", error.text) from error
+        return StreamingResponse(pieces, media_type="text/plain")
+
+    async def telemetry(self, request: Request) -> Response:
+        device = await self._find(request, DEVICES, "telemetry")
+        metadata, query = device["metadata"], request.query_params
+        asked = telemetry.Query(
+            device=f"{metadata['namespace']}/{metadata['name']}",
+            property=query.get("property") or None,
+            since_ms=self._moment(request, "since"),
+            until_ms=self._moment(request, "until"),
+            limit=_or(number(query, "limit"), telemetry.LIMIT_DEFAULT),
+            continue_text=query.get("continue", ""),
+        )
+        try:
+            return json_response(await self._hub.telemetry(asked))
+        except telemetry.InvalidQuery as error:
+            raise bad_request(f"the query parameter {error.field} {error.text}") from error
+
+    async def _find(self, request: Request, resource: str, subresource: str) -> Object:
+        namespace, name = request.path_params["namespace"], request.path_params["name"]
+        kind = self._hub.registry[resource]
+        require(subject_of(request), "get", kind, subresource, namespace, name)
+        value = await self._hub.writer.read(lambda transaction: transaction.get(resource, namespace, name))
+        if value is None:
+            raise not_found(kind.plural, kind.group, name)
+        return value
+
+    def _moment(self, request: Request, name: str) -> int | None:
+        """Unix milliseconds or an RFC 3339 time."""
+        text = request.query_params.get(name, "")
+        if not text:
+            return None
+        if text.isdecimal() and len(text) < 16:
+            return int(text)
+        try:
+            return parse_rfc3339(text.replace(" ", "+"))  # a "+" in a query is a space to those who do not escape it
+        except ValueError as error:
+            raise bad_request(f"the query parameter {name} must be milliseconds or an RFC 3339 time") from error
+
+
+def _log_options(request: Request, pod: Object, now_ms: int) -> LogOptions:
+    query = request.query_params
+    names = [str(container["name"]) for container in pod["spec"]["containers"]]
+    container = query.get("container") or (names[0] if len(names) == 1 else "")
+    if container not in names:
+        given = f"container {container} is not valid" if container else "a container name must be specified"
+        name = pod["metadata"]["name"]
+        raise bad_request(f"{given} for pod {name}, choose one of: {', '.join(names)}")
+    seconds = number(query, "sinceSeconds")
+    return LogOptions(
+        container,
+        tail_lines=min(_or(number(query, "tailLines"), -1), 0x7FFFFFFF),
+        follow=flag(query, "follow"),
+        previous=flag(query, "previous"),
+        since_ms=0 if seconds is None else max(0, now_ms - seconds * 1000),
+    )
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value
