@@ -77,6 +77,8 @@ ACTION_TABLE: "dict[str, dict[int, int | None]]" = {
     "joined": {JOINING: LEAVING},
 }
 
+BATCHES_MAX = 64  # kept apart until they are acknowledged; further ones of the same journal are added to the last
+
 _MODE_STATES = {m.MODE_DELTA: FOLLOWING, m.MODE_SNAPSHOT: AWAITING, m.MODE_DIVERGED: FOREIGN}
 
 
@@ -99,7 +101,7 @@ class HubSession(Session):
         self._snapshot_left = 0
         self._renewals = 0  # requests that wait for `renewed`
         # By lane: the last position that came, and the batches that wait for `acknowledge` with their bytes of
-        # credit. The window bounds how many batches there can be.
+        # credit.
         self._position: list[tuple[bytes, int, int] | None] = [None, None]
         self._batches: list[list[tuple[tuple[bytes, int, int], int]]] = [[], []]
 
@@ -305,9 +307,15 @@ class HubSession(Session):
         if before is not None and before[0] == journal and first <= before:
             raise ProtocolError("out_of_order", "lane %d: report %d comes again" % (lane, first[2]))
         self._position[lane] = last
-        self._batches[lane].append((last, len(payload)))
+        self._note_batch(lane, last, len(payload))
         items = [(item[0], item[1]) for item in message[3] if item[1][m.REPORT] in REPORT_TABLES]
         return Reports(lane, generation, items, journal, last[2])
+
+    def _note_batch(self, lane: int, last: "tuple[bytes, int, int]", size_bytes: int) -> None:
+        batches = self._batches[lane]
+        if len(batches) >= BATCHES_MAX and batches[-1][0][0] == last[0]:
+            size_bytes += batches.pop()[1]
+        batches.append((last, size_bytes))
 
     def _on_diverged(self, message: "dict[Any, Any]", stream: int, payload: bytes) -> object:
         if message[3] != self._epoch:
