@@ -61,6 +61,7 @@ class Supervisor:
         self._workloads: dict[str, Workload] = {}  # by uid
         self._units: dict[str, Unit] = {}  # by name
         self._ready: set[bytes] = set()  # artifacts that are in place
+        self._pull_failures: dict[bytes, int] = {}  # in a row, by digest
         self._restored = False
         self._orphans: list[Workload] = []  # known from records only; stopped at the next step
 
@@ -99,19 +100,28 @@ class Supervisor:
             self._reconcile(workload, now_ms)
 
     def wanted_artifacts(self) -> "list[tuple[bytes, int]]":
-        """(digest, size in bytes) of each artifact that a workload names, whether or not it is in place."""
+        """(digest, size in bytes) of each artifact that a workload waits for; what failed most often comes last,
+        so that one that cannot be had never keeps the others waiting."""
         wanted = {}
         for unit in self._units.values():
             digest = unit.digest()
-            if digest is not None and unit.wanted is not None:
+            if digest is not None and digest not in self._ready and unit.wanted is not None:
                 wanted[digest] = unit.wanted.get(CONTAINER_SIZE_BYTES, 0)
-        return sorted(wanted.items())  # type: ignore[arg-type]
+        order = sorted((self._pull_failures.get(digest, 0), digest) for digest in wanted)
+        return [(digest, wanted[digest]) for _failures, digest in order]  # type: ignore[misc]
+
+    def named_artifacts(self) -> "list[bytes]":
+        """The digests that workloads name: what must be kept."""
+        digests = {unit.digest() for unit in self._units.values()}
+        digests |= {unit.running_digest() for unit in self._units.values()}
+        return sorted(digest for digest in digests if digest is not None)
 
     # ---- completions
 
     def artifact_ready(self, digest: bytes, now_ms: int) -> None:
         """It is unpacked and in place."""
         self._ready.add(digest)
+        self._pull_failures.pop(digest, None)
         for unit in self._units_that_need(digest):
             unit.pull_error = ""
             self._fire(unit, RUN, now_ms)
@@ -119,6 +129,7 @@ class Supervisor:
     def artifact_failed(self, digest: bytes, text: str, now_ms: int) -> None:
         """It could not be fetched or unpacked; whoever fetches tries again."""
         self._ready.discard(digest)
+        self._pull_failures[digest] = self._pull_failures.get(digest, 0) + 1
         for unit in self._units_that_need(digest):
             unit.pull_error = text
             self._workloads[unit.uid].changed = True

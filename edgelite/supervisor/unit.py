@@ -96,6 +96,10 @@ class Unit:
         """The artifact that its wanted form needs."""
         return None if self.wanted is None else self.wanted.get(CONTAINER_DIGEST)  # type: ignore[return-value]
 
+    def running_digest(self) -> "bytes | None":
+        """The artifact that its running form came from."""
+        return None if self.container is None else self.container.get(CONTAINER_DIGEST)  # type: ignore[return-value]
+
     def take_wanted(self) -> None:
         """Nothing runs any more: become what is wanted, with a clean history if that is something else."""
         self.deadline_ms = None

@@ -9,6 +9,8 @@ from edgelite_ports.linux.shim import KEEPER_SCRIPT
 SHELL = "/bin/sh"
 _ALL_SIGNALS = [number for number in range(1, 32) if number not in (9, 19)]  # SIGKILL and SIGSTOP have no action
 
+_QUIET = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in (0, 1, 2)]
+
 
 class Keeper:
     """`directory` is the one that holds the units' run directories."""
@@ -70,16 +72,28 @@ class Keeper:
 
     def _spawn(self) -> None:
         arguments = [SHELL, "-c", KEEPER_SCRIPT, "edgelite-keeper", self._directory, *session_leader_words()]
-        null = "/dev/null"
         self._child_pid = os.posix_spawn(
             SHELL,
             arguments,
             {"PATH": PATH_DEFAULT},
-            file_actions=[(os.POSIX_SPAWN_OPEN, number, null, os.O_RDWR, 0) for number in (0, 1, 2)],
+            file_actions=_QUIET + [(os.POSIX_SPAWN_CLOSE, number) for number in _inheritable()],
             setsid=True,
             setsigmask=[],
             setsigdef=_ALL_SIGNALS,
         )
+
+
+def _inheritable() -> "list[int]":
+    """What would outlive the agent in the keeper and every workload: descriptors that whoever started the agent
+    left open for its children. Python's own are closed on exec."""
+    numbers = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                numbers.append(int(name))
+        except OSError:
+            continue  # the descriptor of this very listing
+    return numbers
 
 
 def session_leader_words() -> "list[str]":
@@ -94,9 +108,7 @@ def session_leader_words() -> "list[str]":
 
 def _resets_signals(env: str) -> bool:
     """Ask it: busybox calls this an unrecognized option."""
-    null = "/dev/null"
-    quiet = [(os.POSIX_SPAWN_OPEN, number, null, os.O_RDWR, 0) for number in (0, 1, 2)]
-    pid = os.posix_spawn(env, [env, "--default-signal=INT", "true"], {"PATH": PATH_DEFAULT}, file_actions=quiet)
+    pid = os.posix_spawn(env, [env, "--default-signal=INT", "true"], {"PATH": PATH_DEFAULT}, file_actions=_QUIET)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 

@@ -5,26 +5,29 @@ has written how the workload ended. Found again after a restart of the agent it 
 the agent never was its parent. Where the shim itself was killed, the workload is watched instead, and its exit
 status is unknown (-1). Where the kernel has no pidfd (before 5.3) a unit is looked at each second.
 
-    ready() on the shim's pidfd -> exit file -> the group is empty -> supervisor.exited
+    the shim's pidfd is readable -> exit file -> the group is empty -> supervisor.exited
 """
 
 import os
 
 from edgelite.supervisor.status import IDENTITY_PID, IDENTITY_SHIM_PID, IDENTITY_SHIM_START, IDENTITY_START
 from edgelite_ports.linux import proc
+from edgelite_ports.linux.clock import monotonic_ms
 from edgelite_ports.linux.command import StartError
 from edgelite_ports.linux.keeper import Keeper
 from edgelite_ports.linux.launch import prepare
+from edgelite_ports.linux.loop import READABLE
 from edgelite_ports.linux.places import remove_tree
 from edgelite_ports.linux.shim import parse_exit
 from edgelite_protocol.messages import CONTAINER_DIGEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from edgelite.effects import AdoptProcess, SignalProcess, StartProcess
+    from edgelite.effects import AdoptProcess, RemoveWorkload, SignalProcess, StartProcess
     from edgelite.supervisor import Supervisor
+    from edgelite_ports.linux.artifacts import ArtifactStore
+    from edgelite_ports.linux.logs import LogStore
+    from edgelite_ports.linux.loop import Loop
     from edgelite_ports.linux.places import Places
 
 SIGNAL_KILL = 9
@@ -95,36 +98,39 @@ class Process:
         self.look_ms = now_ms + self.interval_ms
         self.interval_ms = min(self.interval_ms * 2, interval_ms_max)
 
-    def close(self) -> None:
-        if self.pidfd >= 0:
-            os.close(self.pidfd)
-            self.pidfd = -1
-
 
 class Processes:
-    """`completions` is the core's Supervisor, or what has its completions. `artifact_root(digest)` gives the
-    directory of an unpacked artifact, None where it is not here.
+    """`completions` is the core's Supervisor, or what has its completions; `node` the node's name.
 
-    The port adds `descriptors()` to what it polls for reading, calls `ready` for each that is, `reap` after SIGCHLD,
-    and `step` at the deadline that the last `step` gave.
+    What ends is told through `loop`, where each unit's descriptor is registered; besides, the port calls `reap` after
+    SIGCHLD, and `step` at the deadline that the last `step` gave.
     """
 
     def __init__(
-        self, completions: "Supervisor", places: "Places", node: str, artifact_root: "Callable[[bytes], str | None]"
+        self,
+        completions: "Supervisor",
+        loop: "Loop",
+        places: "Places",
+        artifacts: "ArtifactStore",
+        logs: "LogStore",
+        node: str,
     ) -> None:
         self._completions = completions
+        self._loop = loop
         self._places = places
+        self._artifacts = artifacts
+        self._logs = logs
         self._node = node
-        self._artifact_root = artifact_root
         self._keeper = Keeper(places.run)
         self._processes: dict[str, Process] = {}  # by unit
 
     # ---- effects
 
-    def start(self, effect: "StartProcess", now_ms: int) -> None:
+    def start(self, effect: "StartProcess") -> None:
+        now_ms = monotonic_ms()
         try:
             digest = effect.container.get(CONTAINER_DIGEST)
-            root = None if digest is None else self._artifact_root(digest)  # type: ignore[arg-type]
+            root = None if digest is None else self._artifacts.root(digest)  # type: ignore[arg-type]
             script = prepare(self._places, self._node, root, effect.unit, effect.workload, effect.container)
             self._start(Process(effect.unit, self._places.unit_run(effect.unit), now_ms), script, now_ms)
         except StartError as error:
@@ -132,7 +138,8 @@ class Processes:
         except OSError as error:
             self._completions.start_failed(effect.unit, "PlatformError", str(error), now_ms)
 
-    def adopt(self, effect: "AdoptProcess", now_ms: int) -> None:
+    def adopt(self, effect: "AdoptProcess") -> None:
+        now_ms = monotonic_ms()
         try:
             process = Process(effect.unit, self._places.unit_run(effect.unit), now_ms)
         except StartError:
@@ -149,27 +156,17 @@ class Processes:
         else:
             self._completions.lost(effect.unit, now_ms)
 
-    def signal(self, effect: "SignalProcess", now_ms: int) -> None:
+    def signal(self, effect: "SignalProcess") -> None:
         process = self._processes.get(effect.unit)
         if process is not None and process.pid:
             _signal_group(process, effect.signal)
 
-    def remove(self, uid: str) -> None:
-        """RemoveWorkload: its directories, run directory and logs. May take long: run it off the loop."""
-        for path in self._places.of_workload(uid):
+    def remove(self, effect: "RemoveWorkload") -> None:
+        """Its directories, run directory and logs. May take long: run it off the loop. OSError."""
+        for path in self._places.of_workload(effect.uid):
             remove_tree(path)
 
     # ---- the port's loop
-
-    def descriptors(self) -> "list[int]":
-        return [process.pidfd for process in self._processes.values() if process.pidfd >= 0]
-
-    def ready(self, descriptor: int, now_ms: int) -> None:
-        """The pidfd is readable: the shim, or the workload that lost its shim, has ended."""
-        for process in list(self._processes.values()):
-            if process.pidfd == descriptor:
-                process.close()
-                self._look(process, now_ms)
 
     def reap(self, now_ms: int) -> None:
         """After SIGCHLD: the keeper is the agent's only child here. Without it, what it was to start never will."""
@@ -194,7 +191,7 @@ class Processes:
     def close(self) -> None:
         """The agent ends; what runs goes on."""
         for process in self._processes.values():
-            process.close()
+            self._close(process)
         self._processes.clear()
         self._keeper.close()
 
@@ -221,6 +218,7 @@ class Processes:
     def _launch(self, process: Process, now_ms: int) -> None:
         for name in ("exit", "child", "shim", "message"):
             _unlink_if_there(process.path(name))
+        self._logs.begin(self._places.log(process.unit), now_ms)
         _write_private(process.path("start"), process.script)
         self._keeper.submit(process.unit)
         process.phase = STARTING
@@ -283,6 +281,13 @@ class Processes:
             return
         if process.pidfd < 0:
             process.look_ms = now_ms + _LOOK_MS
+        else:
+            self._loop.register(process.pidfd, READABLE, lambda _events: self._ended(process))
+
+    def _ended(self, process: Process) -> None:
+        """Its descriptor is readable: the shim, or the workload that lost its shim, has ended."""
+        self._close(process)
+        self._look(process, monotonic_ms())
 
     def _look_at_group(self, process: Process, now_ms: int) -> None:
         """The leader ended, and nothing of its group shall outlive it. The shim has killed the others; where the
@@ -305,8 +310,14 @@ class Processes:
             self._completions.start_failed(process.unit, "PlatformError", str(error), now_ms)
 
     def _forget(self, process: Process) -> None:
-        process.close()
+        self._close(process)
         del self._processes[process.unit]
+
+    def _close(self, process: Process) -> None:
+        if process.pidfd >= 0:
+            self._loop.unregister(process.pidfd)
+            os.close(process.pidfd)
+            process.pidfd = -1
 
 
 def _signal_group(process: Process, number: int) -> None:

@@ -19,7 +19,7 @@ killing     .               .         x               .                    x    
 backoff     .               >waiting  x               clear>idle           x                    x                x                 x              start>starting
 completed   .               .         x               clear>idle           x                    x                x                 x              x
 failed      .               .         x               clear>idle           x                    x                x                 x              x
-"""
+"""  # noqa: E501 - a table reads best whole
 
 
 def _cell_text(state, cell):

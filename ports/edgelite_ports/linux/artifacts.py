@@ -1,0 +1,153 @@
+"""The artifact store on a Linux node: what is being received, what is unpacked.
+
+    <hex>.part     the bytes that have arrived, from the start; its size is where a fetch goes on
+    <hex>/         unpacked; appears by rename when all of it is durable
+    <hex>.size     how many bytes the archive had, so that what is unpacked counts as received
+    <hex>.new/     being unpacked; removed at the next try
+
+An archive is removed once it is unpacked: a device has room for one of them. A power cut may leave a `.part` whose
+end is not what arrived; its digest does not match then, and the fetch starts again.
+"""
+
+import errno
+import os
+
+from edgelite.fetch import ArtifactStore as ArtifactStoreContract
+from edgelite_ports.linux import files
+from edgelite_ports.linux.places import remove_tree
+from edgelite_ports.linux.unpack import unpack
+from edgelite_protocol.digest import sha256
+from edgelite_protocol.errors import MisuseError, PlatformError
+
+SIZE_BYTES_MAX = 1 << 30  # of one artifact: larger than any device's memory card should be asked to hold
+_READ_BYTES = 65536
+_DIGEST_BYTES = 32
+
+
+class ArtifactStore(ArtifactStoreContract):
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        try:
+            os.makedirs(directory, 0o700, exist_ok=True)
+        except OSError as error:
+            raise _failure("cannot make", directory, error) from error
+
+    # ---- receiving
+
+    def offset_bytes(self, digest: bytes) -> int:
+        """How much of the artifact is there, from its start; all of it where it is unpacked already."""
+        if self.root(digest) is not None:
+            return int(files.read_bytes(self._path(digest, ".size"), 32))
+        try:
+            return os.stat(self._path(digest, ".part")).st_size
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise _failure("cannot read", self._path(digest, ".part"), error) from error
+
+    def append(self, digest: bytes, offset_bytes: int, data: bytes) -> None:
+        path = self._path(digest, ".part")
+        if offset_bytes + len(data) > SIZE_BYTES_MAX:
+            raise PlatformError("an artifact may have %d bytes, no more" % SIZE_BYTES_MAX)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                self._append(descriptor, offset_bytes, data)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _failure("cannot write", path, error) from error
+
+    def _append(self, descriptor: int, offset_bytes: int, data: bytes) -> None:
+        size_bytes = os.fstat(descriptor).st_size
+        if offset_bytes != size_bytes:
+            raise MisuseError("artifact data for offset %d, but %d bytes are there" % (offset_bytes, size_bytes))
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(descriptor, view, offset_bytes)
+            offset_bytes += written
+            view = view[written:]
+
+    def discard(self, digest: bytes) -> None:
+        path = self._path(digest, ".part")
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _failure("cannot remove", path, error) from error
+
+    # ---- installing: may block, runs on the worker
+
+    def install(self, digest: bytes) -> None:
+        """Check the digest of what was received and unpack it; at once where that was done before. PlatformError,
+        or UstarError for an archive that no artifact may be."""
+        if self.root(digest) is not None:
+            return
+        path = self._path(digest, ".part")
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                self._check(descriptor, digest)
+                self._unpack(descriptor, digest)
+            finally:
+                os.close(descriptor)
+            os.unlink(path)
+        except OSError as error:
+            raise _failure("cannot unpack", path, error) from error
+
+    def _check(self, descriptor: int, digest: bytes) -> None:
+        found = sha256()
+        while data := os.read(descriptor, _READ_BYTES):
+            found.update(data)
+        if found.digest() != digest:
+            raise PlatformError("the digest of what arrived is %s" % found.digest().hex())
+
+    def _unpack(self, descriptor: int, digest: bytes) -> None:
+        new = self._path(digest, ".new")
+        remove_tree(new)
+        os.mkdir(new, 0o755)
+        size_bytes = os.lseek(descriptor, 0, os.SEEK_CUR)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        try:
+            unpack(descriptor, new)
+        except Exception:
+            remove_tree(new)  # an artifact that fails must not fill the disk as well
+            raise
+        files.write_atomically(self._path(digest, ".size"), b"%d\n" % size_bytes)
+        os.sync()  # one for all files of it; each with an fsync of its own would take minutes on a card
+        os.rename(new, self._path(digest, ""))
+        files.sync_directory(self._directory)
+
+    # ---- using
+
+    def root(self, digest: bytes) -> "str | None":
+        """The directory of the unpacked artifact; None where it is not here."""
+        path = self._path(digest, "")
+        return path if os.path.isdir(path) else None
+
+    def collect_garbage(self, named: "list[bytes]") -> "list[str]":
+        """Remove what belongs to no digest of `named`; the names of what was removed. May block."""
+        kept = {digest.hex() for digest in named}
+        removed = []
+        try:
+            for name in sorted(os.listdir(self._directory)):
+                if name.partition(".")[0] not in kept:
+                    path = os.path.join(self._directory, name)
+                    remove_tree(path) if os.path.isdir(path) else os.unlink(path)
+                    removed.append(name)
+        except OSError as error:
+            raise _failure("cannot clean", self._directory, error) from error
+        return removed
+
+    def _path(self, digest: bytes, suffix: str) -> str:
+        if len(digest) != _DIGEST_BYTES:
+            raise MisuseError("a digest has %d bytes" % _DIGEST_BYTES)
+        return os.path.join(self._directory, digest.hex() + suffix)
+
+
+def _failure(what: str, path: str, error: OSError) -> PlatformError:
+    advice = ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        advice = "the disk is full: make room on it, or remove workloads whose artifacts it holds"
+    return PlatformError("%s %s: %s" % (what, path, error.strerror), advice)

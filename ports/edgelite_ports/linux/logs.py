@@ -1,0 +1,169 @@
+"""Workloads' output: bounded files that the workloads write by themselves, rotated and read by the agent.
+
+A workload's standard output and error are one file, opened for appending; no pipe, nothing that hangs or breaks
+when the agent is away. Of each container there are at most
+
+    <container>.log            what the running instance writes
+    <container>.log.1          what the same instance wrote before that
+    <container>.log.previous   what the instance before it wrote in the end (its two files together)
+
+Rotation is copy and truncate, because the writer cannot be asked to open another file: the file's last SEGMENT_BYTES
+are copied to `.log.1`, then what came meanwhile, and when nothing more comes the file is cut at once. What is written
+between that last look and the cut, some microseconds, is lost; so is what comes faster than it can be copied.
+
+Nothing is looked at more often than it grows: each second while a log grows fast, each minute at rest. So a log that
+starts to grow from rest at R bytes a second may reach 60 * R before it is cut, and while no agent runs nothing cuts
+it; the first look after that does, keeping the last SEGMENT_BYTES. A full disk cuts without keeping.
+"""
+
+import errno
+import os
+
+from edgelite.logstream import LogStore as LogStoreContract
+from edgelite_ports.linux.log_reader import LogReader, Track
+from edgelite_protocol.errors import PlatformError
+
+SEGMENT_BYTES = 256 * 1024  # four of them a container, 1 MiB: running, before, and up to two of the previous instance
+LOOK_MS_MIN = 1000
+LOOK_MS_MAX = 60000
+_COPY_BYTES = 65536
+_COPY_SEGMENTS_MAX = 4  # a writer that outruns the copy this far loses what the cut takes
+
+
+class LogStore(LogStoreContract):
+    """`directory` holds <uid>/<container>.log."""
+
+    def __init__(self, directory: str, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self._directory = directory
+        self._segment_bytes = segment_bytes
+        self._tracks: dict[str, Track] | None = None  # by path; None until the first look finds what there is
+        self._look_ms = 0
+
+    def open(self, uid: str, container: str, tail_lines: int, previous: bool, since_ms: int) -> LogReader:
+        """The last `tail_lines` lines and what follows, all there is for -1. Output carries no times, so `since_ms`
+        is not heeded. PlatformError where there is no such log."""
+        if "/" in uid or "/" in container or uid.startswith(".") or container.startswith("."):
+            raise PlatformError("there is no log of %s/%s" % (uid, container))
+        path = os.path.join(self._directory, uid, container + ".log")
+        if previous:
+            return LogReader(Track(path + ".previous"), tail_lines)
+        return LogReader(self._track(path), tail_lines)
+
+    def begin(self, path: str, now_ms: int) -> None:
+        """A new instance is about to write to `path`, and nobody else does: what is there becomes the previous
+        instance's. OSError where the disk fails."""
+        track = self._track(path)
+        size_bytes = _size(path)
+        if size_bytes and _size(path + ".1"):
+            _append(path, path + ".1")
+            os.rename(path + ".1", path + ".previous")
+            os.unlink(path)
+        elif size_bytes:
+            os.rename(path, path + ".previous")
+        track.base_bytes += size_bytes
+        track.size_bytes = 0
+        self._look_ms = min(self._look_ms, now_ms + LOOK_MS_MIN)
+
+    def step(self, now_ms: int) -> "int | None":
+        """Rotate what has grown; when to look again, None while there is no log."""
+        tracks = self._known()
+        if now_ms >= self._look_ms and tracks:
+            intervals_ms = [self._look(tracks[path], now_ms) for path in sorted(tracks)]
+            self._look_ms = now_ms + min(intervals_ms)
+        return self._look_ms if tracks else None
+
+    # ---- inside
+
+    def _known(self) -> "dict[str, Track]":
+        """The logs there are; found on the first call, then told by `begin`."""
+        if self._tracks is None:
+            self._tracks = {}
+            for uid in _names(self._directory):
+                for name in _names(os.path.join(self._directory, uid)):
+                    if name.endswith(".log"):
+                        self._track(os.path.join(self._directory, uid, name))
+        return self._tracks
+
+    def _track(self, path: str) -> Track:
+        tracks = self._known()
+        if path not in tracks:
+            tracks[path] = Track(path)
+        return tracks[path]
+
+    def _look(self, track: Track, now_ms: int) -> int:
+        """Rotate one log if it is time; in how many milliseconds to look at it again."""
+        size_bytes = _size(track.path)
+        if size_bytes == 0 and not os.path.exists(track.path):
+            self._known().pop(track.path)  # its workload was removed, or never wrote
+            return LOOK_MS_MAX
+        grown_bytes = size_bytes - track.size_bytes
+        if size_bytes >= self._segment_bytes:
+            self._rotate(track, size_bytes)
+            size_bytes = 0
+        track.size_bytes = size_bytes
+        passed_ms, track.looked_ms = max(1, now_ms - track.looked_ms), now_ms
+        if grown_bytes <= 0:
+            return LOOK_MS_MAX
+        fills_ms = (self._segment_bytes - size_bytes) * passed_ms // grown_bytes
+        return min(max(fills_ms // 2, LOOK_MS_MIN), LOOK_MS_MAX)
+
+    def _rotate(self, track: Track, size_bytes: int) -> None:
+        source = os.open(track.path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            offset_bytes = max(0, size_bytes - self._segment_bytes)
+            try:
+                offset_bytes = _copy(source, offset_bytes, track.path + ".new", self._segment_bytes)
+                os.rename(track.path + ".new", track.path + ".1")
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                offset_bytes = size_bytes
+            os.ftruncate(source, 0)
+            track.base_bytes += offset_bytes
+        finally:
+            os.close(source)
+
+
+def _copy(source: int, offset_bytes: int, path: str, segment_bytes: int) -> int:
+    """Copy from that offset to the end, wherever the end moves meanwhile; where it was in the end."""
+    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        limit_bytes = offset_bytes + _COPY_SEGMENTS_MAX * segment_bytes
+        while offset_bytes < limit_bytes:
+            copied_bytes = os.sendfile(target, source, offset_bytes, _COPY_BYTES)
+            if not copied_bytes:
+                break
+            offset_bytes += copied_bytes
+        return offset_bytes
+    except OSError:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(target)
+
+
+def _append(path: str, to_path: str) -> None:
+    source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    target = os.open(to_path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.lseek(target, 0, os.SEEK_END)
+        offset_bytes = 0
+        while copied_bytes := os.sendfile(target, source, offset_bytes, _COPY_BYTES):
+            offset_bytes += copied_bytes
+    finally:
+        os.close(source)
+        os.close(target)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _names(directory: str) -> "list[str]":
+    try:
+        return sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []

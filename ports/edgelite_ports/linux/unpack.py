@@ -1,0 +1,118 @@
+"""Unpacks an artifact's archive into a new directory, following no link and trusting nothing in it."""
+
+import os
+
+from edgelite.ustar import BLOCK_BYTES, DIRECTORY, SYMLINK, Reader, UstarError, blocks_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edgelite.ustar import Entry
+
+_DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_COPY_BLOCKS = 128  # 64 KiB at a time
+
+
+def unpack(archive: int, directory: str) -> None:
+    """Unpack the archive that the descriptor `archive` reads from its place on; `directory` is empty.
+
+    UstarError where an entry may not be, OSError where the disk fails; what was unpacked until then stays.
+    """
+    root = os.open(directory, _DIRECTORY_FLAGS)
+    try:
+        _unpack_entries(archive, root)
+    finally:
+        os.close(root)
+
+
+def _unpack_entries(archive: int, root: int) -> None:
+    reader = Reader()
+    while block := os.read(archive, BLOCK_BYTES):
+        entry = reader.header(block)
+        if entry is not None:
+            _unpack_entry(archive, root, entry)
+    reader.finish()
+
+
+def _unpack_entry(archive: int, root: int, entry: "Entry") -> None:
+    parts = entry.path.split("/")
+    try:
+        parent = _open_directory(root, parts[:-1])
+    except NotADirectoryError as error:  # O_NOFOLLOW with O_DIRECTORY says so of a link too
+        raise UstarError("ustar_path", entry.path + ": its parent is a link or a file") from error
+    try:
+        if entry.kind == DIRECTORY:
+            _make_directory(parent, parts[-1])
+        elif entry.kind == SYMLINK:
+            os.symlink(entry.target, parts[-1], dir_fd=parent)
+        else:
+            _unpack_file(archive, parent, parts[-1], entry)
+    except FileExistsError as error:
+        raise UstarError("ustar_path", entry.path + ": is in the archive twice") from error
+    finally:
+        os.close(parent)
+
+
+def _open_directory(root: int, parts: "list[str]") -> int:
+    """The directory of that path below `root`, made where it is missing."""
+    parent = os.dup(root)
+    for part in parts:
+        try:
+            _make_directory(parent, part)
+            child = os.open(part, _DIRECTORY_FLAGS, dir_fd=parent)
+        finally:
+            os.close(parent)
+        parent = child
+    return parent
+
+
+def _make_directory(parent: int, name: str) -> None:
+    """Ours to read, write and enter whatever the archive says, or nothing could be put into it or removed."""
+    if name == ".":
+        return
+    try:
+        os.mkdir(name, 0o755, dir_fd=parent)
+    except FileExistsError:
+        os.close(os.open(name, _DIRECTORY_FLAGS, dir_fd=parent))  # a directory may come after what is in it
+
+
+def _unpack_file(archive: int, parent: int, name: str, entry: "Entry") -> None:
+    descriptor = os.open(name, _FILE_FLAGS, 0o600, dir_fd=parent)
+    try:
+        _copy(archive, descriptor, entry)
+        os.fchmod(descriptor, entry.mode | 0o200)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(archive: int, target: int, entry: "Entry") -> None:
+    size_left, blocks_left = entry.size_bytes, blocks_of(entry)
+    while blocks_left:
+        blocks = min(blocks_left, _COPY_BLOCKS)
+        data = read_exactly(archive, blocks * BLOCK_BYTES)
+        if len(data) < blocks * BLOCK_BYTES:
+            raise UstarError("ustar_truncated", entry.path + " ends early")
+        content = data[:size_left]
+        if any(data[len(content) :]):
+            raise UstarError("ustar_padding", entry.path + ": something is hidden behind its end")
+        write_all(target, content)
+        size_left -= len(content)
+        blocks_left -= blocks
+
+
+def read_exactly(descriptor: int, size_bytes: int) -> bytes:
+    """So many bytes, fewer at the end only."""
+    pieces = []
+    while size_bytes:
+        piece = os.read(descriptor, size_bytes)
+        if not piece:
+            break
+        pieces.append(piece)
+        size_bytes -= len(piece)
+    return b"".join(pieces)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
