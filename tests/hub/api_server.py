@@ -6,12 +6,12 @@ import asyncio
 import http.client
 import json
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 
 from edgelite_hub.api.app import create_app
 from edgelite_hub.authz import ADMIN, ANONYMOUS, Subject
+from edgelite_hub.registry import Registry, default_registry
 from edgelite_hub.store.contract import Store
 from edgelite_hub.store.memory import MemoryStore
 from edgelite_hub.store.writer import Writer
@@ -36,6 +37,8 @@ class TestHub:
     writer: Writer
     subjects: dict[str, Subject] = field(default_factory=lambda: {TOKEN: Subject(ADMIN, "admin")})
     offset_ms: int = 0
+    registry: Registry = field(default_factory=default_registry)
+    is_ready: bool = True
 
     def authenticate(self, authorization_header: str | None) -> Subject:
         scheme, _, token = (authorization_header or "").partition(" ")
@@ -125,7 +128,7 @@ class Events:
 
 
 @contextmanager
-def serving(store: Store | None = None, tls: ssl.SSLContext | None = None, extra_routes: Any = ()) -> Iterator[Api]:
+def serving(store: Store | None = None, tls: tuple[Path, Path] | None = None, extra_routes: Any = ()) -> Iterator[Api]:
     """One server in a thread of its own, with its own event loop; ends when the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))
     started: list[tuple[uvicorn.Server, Api]] = []
@@ -137,9 +140,8 @@ def serving(store: Store | None = None, tls: ssl.SSLContext | None = None, extra
         hub = TestHub(used, writer)
         app = create_app(hub, extra_routes)
         config = uvicorn.Config(app, log_level="error", lifespan="off", http="h11", loop="asyncio", ws="none")
-        config.load()
         if tls is not None:
-            config.is_ssl, config.ssl = True, tls
+            config.ssl_certfile, config.ssl_keyfile = tls
         server = uvicorn.Server(config)
         started.append((server, Api(listener.getsockname()[1], hub, app)))
         ready.set()

@@ -9,7 +9,6 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
-from ..registry import Registry, default_registry
 from ..status import StatusError
 from . import discovery, openapi
 from .errors import Gate, handle_http_exception, handle_status_error
@@ -20,19 +19,21 @@ from .watches import Watches
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-def create_app(hub: Hub, extra_routes: Iterable[BaseRoute] = (), registry: Registry | None = None) -> Starlette:
-    """`extra_routes` come before the generic ones, behind the same authentication: they find the subject with
+def create_app(hub: Hub, extra_routes: Iterable[BaseRoute] = ()) -> Starlette:
+    """Serves the kinds of `hub.registry`.
+
+    `extra_routes` come before the generic ones, behind the same authentication: they find the subject with
     `requests.subject_of` and authorize for themselves; a StatusError that they raise becomes its answer.
 
-    `app.state.registry` is the table of kinds, `app.state.watches.close()` ends all watches before a shutdown.
+    `app.state.watches.close()` ends all watches, so that a server that stops need not wait for them.
     """
-    registry = registry if registry is not None else default_registry()
+    registry = hub.registry
     watches = Watches(hub.writer)
-    handlers = Handlers(hub, registry, watches)
+    handlers = Handlers(hub, watches)
     app = Starlette(
         routes=[
             *extra_routes,
-            *discovery.routes(registry),
+            *discovery.routes(hub),
             *openapi.routes(registry),
             Route("/api/{version}/{rest:path}", handlers.handle, methods=METHODS),
             Route("/apis/{group}/{version}/{rest:path}", handlers.handle, methods=METHODS),
@@ -41,6 +42,5 @@ def create_app(hub: Hub, extra_routes: Iterable[BaseRoute] = (), registry: Regis
         exception_handlers={StatusError: handle_status_error, HTTPException: handle_http_exception},
     )
     app.router.redirect_slashes = False
-    app.state.registry = registry
     app.state.watches = watches
     return app

@@ -14,11 +14,17 @@ from edgelite import __version__
 from ..registry import Kind, Registry
 from ..status import no_such_path
 from .errors import json_response
+from .hub import Hub
 
 KUBERNETES_MAJOR, KUBERNETES_MINOR = "1", "32"  # whose behaviour is followed
 
 
-def routes(registry: Registry) -> list[Route]:
+def routes(hub: Hub) -> list[Route]:
+    registry = hub.registry
+
+    async def ready(request: Request) -> Response:
+        return PlainTextResponse("ok") if hub.is_ready else PlainTextResponse("starting or stopping", 503)
+
     async def group(request: Request) -> Response:
         return json_response(_group(registry, request.path_params["group"]))
 
@@ -35,7 +41,8 @@ def routes(registry: Registry) -> list[Route]:
     }
     return [
         *(_fixed(path, value) for path, value in fixed.items()),
-        *(Route(path, _healthy, methods=["GET"]) for path in ("/readyz", "/livez", "/healthz")),
+        *(Route(path, _alive, methods=["GET"]) for path in ("/livez", "/healthz")),
+        Route("/readyz", ready, methods=["GET"]),
         Route("/api/{version}", resources, methods=["GET"]),
         Route("/apis/{group}", group, methods=["GET"]),
         Route("/apis/{group}/{version}", resources, methods=["GET"]),
@@ -49,7 +56,7 @@ def _fixed(path: str, value: dict[str, Any]) -> Route:
     return Route(path, answer, methods=["GET"])
 
 
-async def _healthy(request: Request) -> Response:
+async def _alive(request: Request) -> Response:
     return PlainTextResponse("ok")
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from ..admission import admit
 from ..authz import ADMIN, NODE, Subject
 from ..objects import Object, node_of
-from ..registry import Kind, Registry
+from ..registry import Kind
 from ..selectors import Selector, parse_selector
 from ..status import bad_request, method_not_allowed, success
 from ..store.contract import Transaction
@@ -45,10 +45,10 @@ class DryRun(Exception):
 
 
 class Handlers:
-    def __init__(self, hub: Hub, registry: Registry, watches: Watches) -> None:
+    def __init__(self, hub: Hub, watches: Watches) -> None:
         self._hub = hub
-        self._registry = registry
-        self._verbs = Verbs(registry)
+        self._registry = hub.registry
+        self._verbs = Verbs(hub.registry)
         self._watches = watches
         self._prepared = False
         # (method, whether the path names one object): the verb as authorization knows it, the handler

@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..authz import Subject
+from ..registry import Registry
 from ..store.writer import Writer
 
 
 class Hub(Protocol):
+    @property
+    def registry(self) -> Registry: ...
+
+    @property
+    def is_ready(self) -> bool:
+        """What /readyz answers."""
+        ...
+
     @property
     def writer(self) -> Writer: ...
 
