@@ -10,7 +10,7 @@ from house_files import ROOT, committed_files
 PLACES = [
     ("a home folder", r"(?<![\w.])/(?:home|Users)/[a-z][\w-]*/", "/ho" + "me/ann/edgelite/"),
     ("root's home", r"(?<![\w.])/root/[\w.]", "/ro" + "ot/.cache"),
-    ("a work folder", r"(?<![\w./}])/work/", "/wo" + "rk/edgelite"),
+    ("a work folder", r"(?<![\w./}])/wo" + r"rk/", "/wo" + "rk/edgelite"),
     ("a job's temporary folder", r"/tmp/(?:tmp|bash|pip|pytest)[\w.-]+/", "/tmp/" + "pytest-of-ann/x"),
     (
         "a package index",
