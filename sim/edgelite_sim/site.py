@@ -32,6 +32,7 @@ class Process:
         self.arguments = arguments
         self.log = log
         self.process: asyncio.subprocess.Process | None = None
+        self.is_wanted = True  # until we end it ourselves
 
     async def start(self) -> None:
         with self.log.open("ab") as output:
@@ -47,12 +48,14 @@ class Process:
         return self.process is not None and self.process.returncode is None
 
     def check(self) -> None:
-        if self.process is not None and self.process.returncode is not None:
+        """SiteError where it ended by itself."""
+        if self.is_wanted and self.process is not None and self.process.returncode is not None:
             tail = "\n  ".join(self.log.read_text(errors="replace").splitlines()[-5:])
             raise SiteError(f"{self.name} ended with code {self.process.returncode}; {self.log} ends with:\n  {tail}")
 
     async def end(self, number: signal.Signals) -> None:
         """Signal and wait; SIGKILL where it takes too long."""
+        self.is_wanted = False
         if self.process is None or self.process.returncode is not None:
             return
         self.process.send_signal(number)
@@ -95,12 +98,17 @@ class Site:
         await process.start()
         return process
 
-    async def ready(self, name: str, probe: Callable[[], Any]) -> Any:
+    async def until(
+        self, what: str, probe: Callable[[], Any], timeout_s: float = START_TIMEOUT_S, pause_s: float = 0.1
+    ) -> Any:
+        """`until`, and an error at once where one of the site's processes has died."""
+
         def checked() -> Any:
-            self.processes[name].check()
+            for process in self.processes.values():
+                process.check()
             return probe()
 
-        return await until(f"{name} is not ready", checked)
+        return await until(what, checked, timeout_s, pause_s)
 
     async def command(self, *arguments: str) -> str:
         """Run an `edgelite` command as a user would; its standard output. SiteError where it fails."""
@@ -121,7 +129,7 @@ class Site:
         facts_path.unlink(missing_ok=True)
         nodes = f"127.0.0.1:{self.node_port}"  # the same again where it is started once more
         await self.launch("hub", self.edgelite("hub", "--data", str(data), "--api", "127.0.0.1:0", "--nodes", nodes))
-        facts = await self.ready("hub", lambda: read_facts(facts_path))
+        facts = await self.until("the hub is ready", lambda: read_facts(facts_path))
         self.client = Client(load(str(data / "kubeconfig")))
         self.node_port = int(facts["nodes"].rpartition(":")[2])
 
@@ -136,7 +144,7 @@ class Site:
             str(self.meter_log),
         ]
         process = await self.launch("meter", arguments)
-        found = await self.ready("meter", lambda: re.search(r"ready (\d+)", process.log.read_text()))
+        found = await self.until("the meter is ready", lambda: re.search(r"ready (\d+)", process.log.read_text()))
         self.meter_port = int(found[1])
 
     async def token(self) -> str:

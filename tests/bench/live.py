@@ -12,8 +12,9 @@ from statistics import median
 from bench import process
 from bench.figures import Figure
 from edgelite_sim.proxy import Proxy, Traffic
-from edgelite_sim.site import Site, until
+from edgelite_sim.site import Site
 
+RESUMED = "the hub answered"  # what the agent says of a welcome
 HERE = Path(__file__).parent
 NODE = "node-1"
 OTHERS = ("node-2", "node-3")
@@ -63,7 +64,9 @@ class Rig:
         await self.all_ready()
 
     async def all_ready(self) -> None:
-        await until("three nodes are Ready", lambda: sum(map(is_ready, self.site.get("/api/v1/nodes")["items"])) == 3)
+        await self.site.until(
+            "three nodes are Ready", lambda: sum(map(is_ready, self.site.get("/api/v1/nodes")["items"])) == 3
+        )
 
     async def apply_idle_load(self) -> None:
         """One workload and one device polled each minute whose value stays within its deadband."""
@@ -71,7 +74,9 @@ class Rig:
         text = (HERE / "idle-meter.yaml").read_text()
         await self.site.apply("idle.yaml", text.replace("@PORT@", str(self.site.meter_port)))
         pod = PODS + "/quiet"
-        await until("the workload runs", lambda: self.site.get(pod).get("status", {}).get("phase") == "Running")
+        await self.site.until(
+            "the workload runs", lambda: self.site.get(pod).get("status", {}).get("phase") == "Running"
+        )
 
     async def stop(self) -> None:
         await self.site.command("delete", "pod", "quiet", "--ignore-not-found", "--timeout", "5")
@@ -152,7 +157,7 @@ async def start_latency(rig: Rig) -> list[Figure]:
             rig.site.client.request, "POST", "/api/v1/namespaces/default/pods", None, pod(number, script)
         )
         created_ns = time.time_ns()
-        await until("the workload started", path.exists, pause_s=0.005)
+        await rig.site.until("the workload started", path.exists, pause_s=0.005)
         times.append((int(path.read_text()) - created_ns) / 1e6)
         await rig.site.command("delete", "pod", f"start-{number}", "--now")
     return [Figure("latency", "API's 201 to running, median", median(times), "ms", 100, "KubeEdge 390, image present")]
@@ -176,7 +181,9 @@ async def restart_once(rig: Rig) -> float:
     size_bytes = agent.log.stat().st_size
     started = time.monotonic()
     await rig.site.start_agent(NODE)
-    await until("the session is resumed", lambda: "joined" in agent.log.read_text()[size_bytes:], pause_s=0.002)
+    await rig.site.until(
+        "the session is resumed", lambda: "joined" in agent.log.read_text()[size_bytes:], pause_s=0.002
+    )
     return (time.monotonic() - started) * 1000
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edgelite_sim.site import Site, SiteError, until
+from edgelite_sim.site import Site, SiteError
 
 NODE = "node-1"
 PODS = "/api/v1/namespaces/default/pods"
@@ -55,7 +55,7 @@ def container_state(site: Site, name: str) -> dict[str, Any]:
 
 
 async def phase(site: Site, name: str, wanted: str) -> None:
-    await until(f"{name} is {wanted}", lambda: site.get(f"{PODS}/{name}").get("status", {}).get("phase") == wanted)
+    await site.until(f"{name} is {wanted}", lambda: site.get(f"{PODS}/{name}").get("status", {}).get("phase") == wanted)
 
 
 def is_gone(pid: int) -> bool:
@@ -71,7 +71,9 @@ def test_a_pod_runs_is_read_and_is_gone_when_its_node_says_so(play: Callable[[Sc
         pid_file = tmp_path / "pid"
         await site.apply("pod.yaml", pod("talker", f"echo first line; echo $$ > {pid_file}; exec sleep 1000"))
         await phase(site, "talker", "Running")
-        pid = int(await until("the workload tells its process id", lambda: pid_file.exists() and pid_file.read_text()))
+        pid = int(
+            await site.until("the workload tells its process id", lambda: pid_file.exists() and pid_file.read_text())
+        )
         assert await site.command("logs", "talker") == "first line\n"
         shown = await site.command("get", "pods")
         assert "talker" in shown and "Running" in shown
@@ -100,7 +102,7 @@ def test_config_and_secrets_reach_the_workload(play: Callable[[Scene], None], tm
         script = f'echo "$GREETING $PASSWORD $(cat "$EDGELITE_ROOT/etc/app/settings.ini")" > {out}; exec sleep 1000'
         volumes = [{"name": "files", "configMap": {"name": "c"}}]
         await site.apply("pod.yaml", pod("reader", script, container=container, volumes=volumes))
-        text = await until("the workload has written", lambda: out.exists() and out.read_text())
+        text = await site.until("the workload has written", lambda: out.exists() and out.read_text())
         assert text == "hello hunter2 [a]\n"
         await site.command("delete", "pod", "reader", "--now")
 
@@ -117,7 +119,7 @@ def test_an_artifact_is_delivered_and_runs(play: Callable[[Scene], None], tmp_pa
         await site.command("push", "tool:1", str(program.parent))
         await site.apply("pod.yaml", pod("tool", "", container={"image": "tool:1", "command": ["./run.sh"]}))
         await phase(site, "tool", "Running")
-        size = await until(
+        size = await site.until(
             "the program has run", lambda: (tmp_path / "size").exists() and (tmp_path / "size").read_text()
         )
         assert int(size) == 300_000
@@ -135,7 +137,7 @@ def test_a_command_that_does_not_exist_is_visible_at_the_hub(play: Callable[[Sce
             found = state.get("waiting") or state.get("terminated") or {}
             return "no-such-program" in str(found.get("message")) and found.get("reason") == "CommandNotFound"
 
-        await until("the hub shows the reason", reason)
+        await site.until("the hub shows the reason", reason)
         await site.command("delete", "pod", "broken", "--now")
 
     play(scene)
@@ -148,7 +150,7 @@ def test_the_hub_may_die_and_the_node_comes_back_to_it(play: Callable[[Scene], N
         await site.processes["hub"].end(signal.SIGKILL)
         await site.start_hub()
         await site.apply("pod2.yaml", pod("later", f"touch {tmp_path}/later; exec sleep 1000"))
-        await until("the node runs what came later", (tmp_path / "later").exists)
+        await site.until("the node runs what came later", (tmp_path / "later").exists)
         assert len((tmp_path / "pids").read_text().split()) == 1
         await site.command("delete", "pod", "steady", "later", "--now")
 
@@ -159,7 +161,7 @@ def test_the_agent_may_stop_and_everything_runs_on(play: Callable[[Scene], None]
     async def scene(site: Site) -> None:
         pid_file = tmp_path / "pid"
         await site.apply("pod.yaml", pod("steady", f"echo $$ >> {pid_file}; exec sleep 1000"))
-        pid = int(await until("it tells its process id", lambda: pid_file.exists() and pid_file.read_text()))
+        pid = int(await site.until("it tells its process id", lambda: pid_file.exists() and pid_file.read_text()))
         for number in (signal.SIGTERM, signal.SIGKILL):
             await site.processes[NODE].end(number)
             assert not is_gone(pid)
@@ -202,12 +204,12 @@ def test_a_meter_is_read_and_a_register_it_refuses_is_marked(play: Callable[[Sce
         await site.start_meter()
         text = (resources.files("edgelite_sim.demo") / "files" / "meter.yaml").read_text()
         await site.apply("meter.yaml", text.replace("@NODE@", NODE).replace("@PORT@", str(site.meter_port)))
-        await until("twins are reported", lambda: "reported" in twins(site).get("voltage", {}))
+        await site.until("twins are reported", lambda: "reported" in twins(site).get("voltage", {}))
         assert 200 < float(twins(site)["voltage"]["reported"]["value"]) < 260
         telemetry = await site.command("telemetry", "meter", "--property", "answered_reads", "-o", "json")
         counts = [json.loads(line)["value"] for line in telemetry.splitlines()]
         assert counts == sorted(set(counts)) and counts
-        await until(
+        await site.until(
             "the refused register is marked", lambda: "exception 2" in json.dumps(twins(site).get("refused", {}))
         )
 
@@ -297,7 +299,7 @@ def test_a_damaged_journal_is_never_taken_for_an_empty_one(play: Callable[[Scene
                     file.write(b"\xff" * 64)
         await site.start_agent(NODE)
         log = site.processes[NODE].log
-        await until(
+        await site.until(
             "the agent tells of the damage", lambda: "damage" in log.read_text() or "corrupt" in log.read_text()
         )
         await asyncio.sleep(1)

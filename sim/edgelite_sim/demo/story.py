@@ -11,7 +11,7 @@ from edgelite_sim.demo.stage import NODES, TROUBLED, Stage, now_ms
 from edgelite_sim.demo.verdict import Verdict, judge, parse_log
 from edgelite_sim.demo.view import View
 from edgelite_sim.proxy import REFUSED, SILENT
-from edgelite_sim.site import SiteError, until
+from edgelite_sim.site import SiteError
 
 OUTAGE_S = 20.0
 QUIET_S = 4.0  # between the acts, so that one sees what is normal
@@ -48,8 +48,8 @@ class Story:
         self.act("a program is pushed as an artifact; a DaemonSet and the meter's Device are applied from YAML")
         await stage.apply_workload()
         await stage.apply_meter()
-        await until("the workload runs on all nodes", lambda: all(stage.heartbeat(node) for node in NODES))
-        await until("the meter's readings reach the hub", lambda: len(watch.stored_counts(stage)) > 2)
+        await stage.until("the workload runs on all nodes", lambda: all(stage.heartbeat(node) for node in NODES))
+        await stage.until("the meter's readings reach the hub", lambda: len(watch.stored_counts(stage)) > 2)
         self.fact("the workload runs on all three nodes and the meter is read into its twin")
 
     async def workload_dies(self) -> None:
@@ -62,7 +62,7 @@ class Story:
             beat = stage.heartbeat(TROUBLED)
             return beat is not None and beat[0] != pid
 
-        await until("the supervisor restarts the workload", restarted, timeout_s=15, pause_s=0.02)
+        await stage.until("the supervisor restarts the workload", restarted, timeout_s=15, pause_s=0.02)
         began = next(beat for beat in stage.beats(TROUBLED) if beat[1] >= killed_ms and beat[0] != pid)
         self.fact(f"offline, the supervisor restarted the killed workload after {began[1] - killed_ms} ms")
 
@@ -74,7 +74,7 @@ class Story:
         answered = len(parse_log(stage.answered()))
         await asyncio.sleep(3)
         await stage.restart_agent()
-        await until("the new agent reads the meter", lambda: len(parse_log(stage.answered())) > answered)
+        await stage.until("the new agent reads the meter", lambda: len(parse_log(stage.answered())) > answered)
         log = parse_log(stage.answered())
         stage.agent_read_again(min(time_ms for count, time_ms in log.items() if count > answered))
         await asyncio.sleep(1)
@@ -114,7 +114,7 @@ class Story:
     async def delivered(self) -> None:
         """The hub has every read that the meter had answered when this was called."""
         answered = max(parse_log(self.stage.answered()), default=0)
-        await until(
+        await self.stage.until(
             "the backlog reaches the hub",
             lambda: max(watch.stored_counts(self.stage), default=0) >= answered,
             DELIVERY_TIMEOUT_S,
