@@ -15,7 +15,7 @@ from binascii import hexlify, unhexlify
 
 from edgelite_protocol.errors import ProtocolError
 
-FLOAT32_MAX = 3.4028234e38
+FLOAT32_MAX = 3.4028234663852886e38
 INTEGER_DIGITS_MAX = 20  # of an unsigned 64-bit integer
 
 

@@ -7,7 +7,7 @@ turns the order of the registers round. The four combinations are what is called
 import struct
 
 from edgelite.driver import ConfigurationError
-from edgelite_protocol.values import is_finite, is_number
+from edgelite_protocol.values import FLOAT32_MAX, is_finite, is_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ TYPES = {
     "string": ("", 0, 0, 0),
     "bytes": ("", 0, 0, 0),
 }
-FLOAT32_MAX = 3.4028234e38
+FLOAT64_MAX = 1.7976931348623157e308
 
 
 class ValueRefused(ValueError):
@@ -44,8 +44,6 @@ def decode(visitor: "Visitor", data: bytes) -> "int | float | str | bool | bytes
     if visitor.type == "bool":
         return data[0] != 0 or data[1] != 0
     value = struct.unpack(">" + TYPES[visitor.type][0], data)[0]
-    if not is_finite(value):
-        raise ValueRefused("the device holds no number")
     return _scaled(visitor, value)
 
 
@@ -64,6 +62,8 @@ def encode(visitor: "Visitor", value: object) -> bytes:
 
 def _scaled(visitor: "Visitor", value: "int | float") -> "int | float":
     scaled = value if visitor.scale == 1 else value * visitor.scale
+    if not is_finite(scaled):
+        raise ValueRefused("the device holds no number")
     if visitor.is_integer:
         return scaled if isinstance(scaled, int) else round(scaled)
     return float(scaled)
@@ -71,14 +71,17 @@ def _scaled(visitor: "Visitor", value: "int | float") -> "int | float":
 
 def _number(visitor: "Visitor", value: "int | float") -> bytes:
     code, _, lowest, highest = TYPES[visitor.type]
-    raw = value if visitor.scale == 1 else value / visitor.scale
-    if code in "fd":
-        raw = float(raw)
-        if not is_finite(raw) or (code == "f" and not -FLOAT32_MAX <= raw <= FLOAT32_MAX):
-            raise ConfigurationError("value", "%r does not fit %s" % (value, visitor.type))
-        return struct.pack(">" + code, raw)
-    raw = raw if isinstance(raw, int) else round(raw)
-    if not lowest <= raw <= highest:
+    fits = -FLOAT64_MAX <= value <= FLOAT64_MAX  # False for a NaN too
+    raw: int | float = 0
+    if fits:
+        raw = value if visitor.scale == 1 else value / visitor.scale
+        fits = is_finite(raw)
+    if fits and code not in "fd":
+        raw = raw if isinstance(raw, int) else round(raw)
+        fits = lowest <= raw <= highest
+    elif fits and code == "f":
+        fits = -FLOAT32_MAX <= raw <= FLOAT32_MAX
+    if not fits:
         raise ConfigurationError("value", "%r does not fit %s" % (value, visitor.type))
     return struct.pack(">" + code, raw)
 

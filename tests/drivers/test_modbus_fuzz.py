@@ -1,0 +1,173 @@
+"""Every decoder of the Modbus driver fed with arbitrary bytes: only the typed error may come out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent / "portable"))
+
+from test_modbus_bus import Bench, counting_unit
+
+from edgelite.driver import ConfigurationError
+from edgelite_drivers.modbus import check_protocol, check_visitor, pdu
+from edgelite_drivers.modbus.tcp import TcpFraming
+from edgelite_drivers.modbus.values import ValueRefused, decode, encode
+from edgelite_protocol import messages
+from edgelite_protocol.errors import ProtocolError
+
+EXAMPLES = settings(max_examples=400, deadline=None)
+
+REQUESTS = st.sampled_from(
+    [
+        pdu.read_request(1, 0, 9),
+        pdu.read_request(2, 5, 2000),
+        pdu.read_request(3, 0, 1),
+        pdu.read_request(4, 7, 125),
+        pdu.write_coil_request(0, True),
+        pdu.write_register_request(0, b"\1\2"),
+        pdu.write_registers_request(3, b"\1\2\3\4"),
+        pdu.write_coils_request(3, [True] * 9),
+    ]
+)
+# Near the truth half of the time, so that the deeper checks are reached.
+ANSWERS = st.binary(max_size=260) | st.builds(
+    lambda head, size, body: bytes([head, size]) + body,
+    st.integers(0, 0x97),
+    st.integers(0, 255),
+    st.binary(max_size=255),
+)
+
+
+@EXAMPLES
+@given(REQUESTS, ANSWERS)
+def test_answers(request: bytes, answer: bytes) -> None:
+    try:
+        data = pdu.parse_answer(request, answer)
+    except ProtocolError:
+        return
+    assert answer[0] == request[0]
+    assert data in answer
+
+
+@EXAMPLES
+@given(st.lists(st.binary(max_size=40), max_size=20))
+def test_framing(pieces: list[bytes]) -> None:
+    whole, cut = TcpFraming(), TcpFraming()
+    whole.feed(b"".join(pieces))
+
+    def drain(framing: TcpFraming) -> tuple[list[Any], str]:
+        found = []
+        try:
+            while (answer := framing.next_answer()) is not None:
+                found.append(answer)
+        except ProtocolError as error:
+            return found, error.code
+        return found, ""
+
+    found: list[Any] = []
+    code = ""
+    for piece in pieces:
+        cut.feed(piece)
+        more, code = drain(cut)
+        found += more
+        if code:
+            break
+    assert (found, code) == drain(whole), "how the stream is cut must not matter"
+
+
+TYPES = st.sampled_from(["INT", "FLOAT", "DOUBLE", "BOOLEAN", "STRING", "BYTES", "STREAM", ""])
+JSON = st.none() | st.booleans() | st.integers(-10, 70000) | st.floats() | st.text(max_size=5)
+CONFIGS = st.dictionaries(
+    st.sampled_from(["register", "offset", "limit", "type", "scale", "isSwap", "isRegisterSwap", "other"]),
+    st.sampled_from(["HoldingRegister", "CoilRegister", "float32", "string", "uint64", 1, 2, 4, 0.1, True]) | JSON,
+)
+
+
+@EXAMPLES
+@given(CONFIGS, TYPES, st.binary(min_size=250, max_size=250))
+def test_configurations(config: dict[str, Any], property_type: str, data: bytes) -> None:
+    """A configuration that is taken reads any registers without surprise."""
+    config.setdefault("register", "HoldingRegister")
+    config.setdefault("offset", 1)
+    try:
+        visitor = check_visitor(config, {messages.PROPERTY_TYPE: property_type})
+    except ConfigurationError as error:
+        assert error.path.startswith("visitors.configData")
+        return
+    try:
+        value = decode(visitor, data[: 2 * visitor.count])
+    except ValueRefused:
+        return
+    kinds: dict[str, type] = {
+        "INT": int,
+        "FLOAT": float,
+        "DOUBLE": float,
+        "BOOLEAN": bool,
+        "STRING": str,
+        "BYTES": bytes,
+    }
+    assert type(value) is kinds[property_type]
+
+
+@EXAMPLES
+@given(st.dictionaries(st.sampled_from(["ip", "port", "slaveID", "unitId", "timeoutMs", "x"]), JSON) | JSON)
+def test_protocols(config: Any) -> None:
+    try:
+        protocol = check_protocol(config)
+    except ConfigurationError as error:
+        assert error.path.startswith("protocol.configData")
+    else:
+        assert 1 <= protocol.port <= 65535 and 0 <= protocol.unit <= 255
+
+
+@EXAMPLES
+@given(
+    st.sampled_from(["int16", "uint32", "int64", "float32", "float64"]),
+    st.floats() | st.integers(),
+    st.floats(0.001, 1000),
+)
+def test_what_can_be_encoded_comes_back(type_name: str, value: float, scale: float) -> None:
+    config = {"register": "HoldingRegister", "offset": 0, "type": type_name, "scale": scale}
+    visitor = check_visitor(config, {messages.PROPERTY_TYPE: "DOUBLE"})
+    try:
+        data = encode(visitor, value)
+    except ConfigurationError:
+        return
+    try:
+        again = encode(visitor, decode(visitor, data))
+    except ValueRefused:
+        assert type_name == "float64", "scaled, it left the range of the floats"
+        return
+    assert again == data or type_name == "float64", "a scaled double may lose its last bit"
+
+
+@EXAMPLES
+@given(st.lists(st.binary(max_size=30) | st.just(b"answer") | st.just(b"step"), max_size=12))
+def test_a_bus_gives_one_result_for_each_request_whatever_it_is_fed(actions: list[bytes]) -> None:
+    bench = Bench(u1=counting_unit())
+    bench.read(1, 0, 1)
+    bench.read(2, 3)
+    bench.open()
+    numbers: list[int] = []
+    for action in actions:
+        bench.now_ms += 100
+        if action == b"answer":
+            bench.bus.received(bench.peer.answer(bench.bus.data_to_send(4096)), bench.now_ms)
+        elif action == b"step":
+            bench.bus.step(bench.now_ms)
+        else:
+            bench.bus.received(action, bench.now_ms)
+        if bench.bus.wants_close(bench.now_ms):
+            bench.bus.closed("closed", bench.now_ms)
+            break
+        numbers += [result.number for result in bench.results()]
+    for _ in range(5):
+        bench.now_ms += 2000
+        bench.bus.step(bench.now_ms)
+    numbers += [result.number for result in bench.results()]
+    assert sorted(numbers) == [1, 2]
