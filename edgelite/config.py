@@ -35,7 +35,6 @@ class Config:
         self.greeting_timeout_ms = 20_000
         self.log_level = "info"
 
-
     def journal_limits(self) -> JournalLimits:
         """ConfigurationError where the sizes don't go together."""
         try:

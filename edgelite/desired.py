@@ -16,6 +16,7 @@ from edgelite_protocol.messages import KIND_DEVICE, KIND_WORKLOAD
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from edgelite.context import Context
     from edgelite_protocol.events import Entry, SnapshotBegin, SnapshotEntry
@@ -171,4 +172,5 @@ class Desired:
 
     def _tell(self, key: str, encoded: "bytes | None", now_ms: int) -> None:
         kind, name = split_key(key)
-        self._apply(kind, name, None if encoded is None else cbor.decode(encoded), now_ms)
+        value: Any = None if encoded is None else cbor.decode(encoded)
+        self._apply(kind, name, value, now_ms)

@@ -101,6 +101,14 @@ class InstallArtifact:
         self.digest = digest
 
 
+class CollectArtifacts:
+    """Remove what the artifact store holds of digests that are not in `named`, off the loop. Completes with
+    `node.artifacts_collected(now_ms)`, whatever came of it."""
+
+    def __init__(self, named: "list[bytes]") -> None:
+        self.named = named
+
+
 class StoreCertificate:
     """Keep the node's renewed certificate (DER), atomically; the next connection uses it. No completion: while it
     isn't kept, the hub asks for another renewal."""

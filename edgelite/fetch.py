@@ -1,15 +1,18 @@
 """Fetching artifacts: one at a time, in resumable pieces, over the link.
 
 What arrived stays on the node's disk, so a fetch goes on where the last session broke off, also after a restart.
-A digest that doesn't match in the end throws all of it away and starts again, ever more slowly.
+A digest that doesn't match in the end throws all of it away and starts again, ever more slowly; what fails holds up
+no other artifact.
 """
 
 from edgelite.backoff import Backoff
-from edgelite.effects import InstallArtifact, Log
+from edgelite.effects import CollectArtifacts, InstallArtifact, Log
 from edgelite_protocol.errors import PlatformError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edgelite.context import Context
     from edgelite.supervisor import Supervisor
     from edgelite_protocol.events import ArtifactData, StreamClosed
@@ -35,40 +38,71 @@ class ArtifactStore:
         raise NotImplementedError
 
 
+class Retry:
+    """When an artifact that failed is tried again."""
+
+    def __init__(self, random_bytes: "Callable[[int], bytes]") -> None:
+        self.backoff = Backoff(RETRY_BASE_MS, RETRY_CAP_MS, random_bytes)
+        self.due_ms = 0
+
+
 class Fetcher:
+    """At most one of these at a time: a fetch, an installation, a collection of what nobody names any more."""
+
     def __init__(self, context: "Context", supervisor: "Supervisor", store: ArtifactStore) -> None:
         self._context = context
         self._supervisor = supervisor
         self._store = store
-        self._backoff = Backoff(RETRY_BASE_MS, RETRY_CAP_MS, context.random_bytes)
+        self._retries: dict[bytes, Retry] = {}
+        self._named: list[bytes] | None = None  # when it was last collected
         self._digest = b""  # of what is being fetched or installed
         self._stream: int | None = None
         self._installing = False
-        self._retry_at_ms = 0
+        self._collecting = False
 
     def step(self, session: "NodeSession | None", now_ms: int) -> "int | None":
-        """Begin the next fetch where there is one; the time of the next try, None where only news can cause one."""
-        if self._digest:
+        """Begin what is next; the time of the next try, None where only news can cause one."""
+        if self._digest or self._collecting or self._collect():
             return None
-        wanted = self._supervisor.wanted_artifacts()
-        if not wanted:
-            return None
-        if now_ms < self._retry_at_ms:
-            return self._retry_at_ms
-        self._begin(wanted[0][0], wanted[0][1], session, now_ms)
-        return None
+        deadline_ms: int | None = None
+        for digest, size_bytes in self._supervisor.wanted_artifacts():
+            retry = self._retries.get(digest)
+            if retry is not None and now_ms < retry.due_ms:
+                deadline_ms = retry.due_ms if deadline_ms is None else min(deadline_ms, retry.due_ms)
+            elif self._begin(digest, size_bytes, session, now_ms):
+                return None
+        return deadline_ms
 
-    def _begin(self, digest: bytes, size_bytes: int, session: "NodeSession | None", now_ms: int) -> None:
+    def _collect(self) -> bool:
+        """Have the store forget what nobody names any more: at start, and when a name is gone."""
+        named = self._supervisor.named_artifacts()
+        if self._named is not None and all(digest in named for digest in self._named):
+            self._named = named
+            return False
+        self._named = named
+        self._retries = {digest: self._retries[digest] for digest in named if digest in self._retries}
+        self._collecting = True
+        self._context.emit(CollectArtifacts(named))
+        return True
+
+    def collected(self) -> None:
+        self._collecting = False
+
+    def _begin(self, digest: bytes, size_bytes: int, session: "NodeSession | None", now_ms: int) -> bool:
+        """True where something was begun that must end before anything else begins."""
         try:
             offset_bytes = self._store.offset_bytes(digest)
         except PlatformError as error:
             self._fail(digest, str(error), now_ms)
-            return
+            return False
         if offset_bytes == size_bytes:
             self._install(digest)
-        elif session is not None and session.can_open_stream():
-            self._digest = digest
-            self._stream = session.open_artifact(digest, offset_bytes)
+            return True
+        if session is None or not session.can_open_stream():
+            return False
+        self._digest = digest
+        self._stream = session.open_artifact(digest, offset_bytes)
+        return True
 
     def data(self, session: "NodeSession", event: "ArtifactData", now_ms: int) -> None:
         if event.stream != self._stream:
@@ -97,7 +131,7 @@ class Fetcher:
 
     def installed(self, digest: bytes, now_ms: int) -> None:
         self._finish()
-        self._backoff.reset()
+        self._retries.pop(digest, None)
         self._supervisor.artifact_ready(digest, now_ms)
 
     def install_failed(self, digest: bytes, text: str, now_ms: int) -> None:
@@ -115,7 +149,10 @@ class Fetcher:
 
     def _fail(self, digest: bytes, text: str, now_ms: int) -> None:
         self._finish()
-        self._retry_at_ms = now_ms + self._backoff.next_ms()
+        retry = self._retries.get(digest)
+        if retry is None:
+            retry = self._retries[digest] = Retry(self._context.random_bytes)
+        retry.due_ms = now_ms + retry.backoff.next_ms()
         self._context.emit(Log("warning", "artifact " + digest.hex()[:12] + ": " + text))
         self._supervisor.artifact_failed(digest, text, now_ms)
 

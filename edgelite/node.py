@@ -144,6 +144,9 @@ class Node(Owner):
     def artifact_failed(self, digest: bytes, text: str, now_ms: int) -> None:
         self._fetcher.install_failed(digest, text, now_ms)
 
+    def artifacts_collected(self, _now_ms: int) -> None:
+        self._fetcher.collected()
+
     # ---- the link's owner
 
     def begin_session(self, now_ms: int) -> "Session":

@@ -12,7 +12,7 @@ COMMANDS: "dict[str, tuple[str, str, str]]" = {
     "hub": ("edgelite_hub.main", "main", "start a hub: one process, one data folder"),
     "token": ("edgelite_cli.commands.token", "main", "create, list or revoke what lets a node join"),
     "join": ("edgelite_cli.commands.join", "main", "make this machine a node of a hub"),
-    "agent": ("edgelite_ports.linux.launch", "exec_agent", "run the node that `join` set up"),
+    "agent": ("edgelite_ports.linux.exec_agent", "exec_agent", "run the node that `join` set up"),
     "apply": ("edgelite_cli.commands.apply", "main", "create or change objects from YAML files"),
     "push": ("edgelite_cli.commands.push", "main", "upload a file or a folder as an artifact for workloads"),
     "get": ("edgelite_cli.commands.get", "main", "list objects, as a table, YAML or JSON; --watch follows"),

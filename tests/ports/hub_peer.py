@@ -16,6 +16,7 @@ from pathlib import Path
 from certificates import Authority
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+
 from edgelite_protocol import cbor, events
 from edgelite_protocol import messages as m
 from edgelite_protocol.digest import entry_digest
@@ -102,6 +103,7 @@ class PeerConnection:
         self.sent_revision: int | None = None  # None: no feed yet
         self.mute = False  # neither reads nor writes: a silent link
         self.node = ""
+        self._snapshot: list[Callable[[], None]] = []
         self._stopping = False
         self._artifacts: dict[int, tuple[bytes, int]] = {}
 
@@ -178,11 +180,13 @@ class PeerConnection:
         feed = self.hub.feed
         last = {(kind, key): value for _, kind, key, value, _ in feed}
         entries = [(kind, key, value) for (kind, key), value in sorted(last.items()) if value is not None]
-        self.session.snapshot_begin(self.hub.epoch, len(feed), feed[-1][4] if feed else bytes(8), len(entries))
-        for entry in entries:
-            self.session.snapshot_entry(*entry)
-        self.session.snapshot_end(len(feed))
-        self.sent_revision = len(feed)
+        digest = feed[-1][4] if feed else bytes(8)
+        revision = len(feed)
+        session = self.session
+        self._snapshot = [lambda: session.snapshot_begin(self.hub.epoch, revision, digest, len(entries))]
+        self._snapshot += [lambda entry=entry: session.snapshot_entry(*entry) for entry in entries]  # type: ignore[misc]
+        self._snapshot.append(lambda: session.snapshot_end(revision))
+        self._snapshot_revision = revision
 
     def adopt(self) -> None:
         with self.hub.lock:
@@ -190,6 +194,10 @@ class PeerConnection:
             self._send_snapshot()
 
     def _send_feed(self) -> None:
+        while self._snapshot and self.session.can_send(m.PRIORITY_STATE):
+            self._snapshot.pop(0)()
+            if not self._snapshot:
+                self.sent_revision = self._snapshot_revision
         if self.sent_revision is None or self.session.closed:
             return
         for revision, kind, key, value, _ in self.hub.feed[self.sent_revision :]:
@@ -278,7 +286,9 @@ _HANDLERS: dict[type, Callable[[PeerConnection, object], None]] = {
 def _common_name(certificate: bytes | None) -> str:
     if certificate is None:
         return ""
-    return str(x509.load_der_x509_certificate(certificate).subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
+    return str(
+        x509.load_der_x509_certificate(certificate).subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
+    )
 
 
 def now_ms() -> int:

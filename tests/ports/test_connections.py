@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from edgelite.effects import Channel, Open
 from edgelite_ports.linux import clock, connections, resolver, tls
 from edgelite_ports.linux.connections import Connections
 from edgelite_ports.linux.loop import READABLE, Loop
 from edgelite_ports.linux.worker import Worker
 from edgelite_protocol.errors import PlatformError
 
-from edgelite.effects import Channel, Open
-
 sys.path.insert(0, str(Path(__file__).parent))
-from certificates import Authority  # noqa: E402
+from certificates import Authority
 
 
 class Remembering(Channel):

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from edgelite_ports.linux.join import join
-from edgelite_protocol.errors import MisuseError, PlatformError, ProtocolError
 
 from edgelite.config import parse
 from edgelite.driver import ConfigurationError
+from edgelite_ports.linux.join import join
+from edgelite_protocol.errors import MisuseError, PlatformError, ProtocolError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from certificates import Authority  # noqa: E402
-from hub_peer import HubPeer  # noqa: E402
+from certificates import Authority
+from hub_peer import HubPeer
 
 SECRET = "0123abcd." + "5" * 32
 
@@ -79,7 +79,14 @@ def test_the_token_of_another_hub_is_never_sent(hub: HubPeer, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["", "edgelite1", "edgelite1.x.y.z", "edgelite2." + SECRET + "." + "0" * 64, "edgelite1." + SECRET + "." + "g" * 64]
+    "text",
+    [
+        "",
+        "edgelite1",
+        "edgelite1.x.y.z",
+        "edgelite2." + SECRET + "." + "0" * 64,
+        "edgelite1." + SECRET + "." + "g" * 64,
+    ],
 )
 def test_no_token(hub: HubPeer, tmp_path: Path, text: str) -> None:
     with pytest.raises(MisuseError, match="token"):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from edgelite_ports.linux import worker as worker_module
 from edgelite_ports.linux.worker import LANE_DISK, LANE_NAMES, Worker
 from edgelite_protocol.errors import MisuseError, PlatformError

@@ -20,6 +20,7 @@ from edgelite_ports.linux.identity import Identity
 from edgelite_ports.linux.log import LEVELS, Log
 from edgelite_ports.linux.logs import LogStore
 from edgelite_ports.linux.loop import READABLE, Loop, Signals
+from edgelite_ports.linux.places import Places
 from edgelite_ports.linux.processes import Processes
 from edgelite_ports.linux.state import NotJoinedError, State, default_path
 from edgelite_ports.linux.storage import FileStorage
@@ -63,11 +64,13 @@ class Agent:
         self._stop_deadline_ms: int | None = None
         storage = FileStorage(state.below("journal"))
         artifacts = ArtifactStore(state.below("artifacts"))
-        logs = LogStore(state.below("logs"))
+        self._logs = LogStore(state.below("logs"))
         boot_id = clock.boot_id()
-        platform = Platform(storage, artifacts, logs, boot_id, os.urandom, capabilities(DRIVERS))
+        platform = Platform(storage, artifacts, self._logs, boot_id, os.urandom, capabilities(DRIVERS))
         self._node = Node(config, platform)
-        self._processes = Processes(self._node.supervisor, self._loop)
+        places = Places(state.path, state.runtime_path(config.node), boot_id)
+        places.make()
+        self._processes = Processes(self._node.supervisor, self._loop, places, artifacts, self._logs, config.node)
         self._dispatcher = Dispatcher(
             self._node, storage, artifacts, identity, self._processes, self._connections, self._worker, log
         )
@@ -94,10 +97,16 @@ class Agent:
         """Let the core do all that it can now; when to wake it again if nothing else happens."""
         for _ in range(ROUNDS_MAX):
             now_ms = clock.monotonic_ms()
-            deadlines = [self._node.step(now_ms)]
+            processes_ms = self._processes.step(now_ms)
+            node_ms = self._node.step(now_ms)
             if not self._dispatcher.run_effects():
-                deadlines += [self._connections.step(now_ms), self._notifier.watchdog(now_ms), self._stop_deadline_ms]
-                return earliest(deadlines)
+                sockets_ms = self._connections.step(now_ms)
+                return earliest(
+                    [
+                        *(processes_ms, node_ms, sockets_ms, self._logs.step(now_ms)),
+                        *(self._notifier.watchdog(now_ms), self._stop_deadline_ms),
+                    ]
+                )
         return clock.monotonic_ms()  # look at the descriptors, then go on at once
 
     def _signalled(self, _events: int) -> None:

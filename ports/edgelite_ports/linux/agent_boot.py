@@ -1,4 +1,4 @@
-"""The agent's first file: run by `launch`, with the rooms' directories as its first argument."""
+"""The agent's first file: run by `exec_agent`, with the rooms' directories as its first argument."""
 
 import sys
 

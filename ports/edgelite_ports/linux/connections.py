@@ -275,6 +275,7 @@ class Connections:
         self.worker = worker
         self.tls_context = tls_context
         self._connections: list[Connection] = []
+        self._ended = False  # since the last step: the core has heard of it and wants to act
 
     def open(self, effect: Open) -> None:
         if effect.target[0] not in ("tls", "tcp"):
@@ -290,17 +291,21 @@ class Connections:
                 connection.close()
 
     def step(self, now_ms: int) -> "int | None":
-        """Let timeouts pass and send what the core has; the next deadline."""
+        """Let timeouts pass and send what the core has; the next deadline, now where a channel was closed."""
+        self._ended = False
         deadlines: list[int] = []
         for connection in list(self._connections):
             connection.expire(now_ms)
             connection.guarded_pump()
             if connection.deadline_ms is not None:
                 deadlines.append(connection.deadline_ms)
+        if self._ended:
+            return now_ms
         return min(deadlines) if deadlines else None
 
     def forget(self, connection: Connection) -> None:
         self._connections.remove(connection)
+        self._ended = True
 
     def busy(self) -> bool:
         return bool(self._connections)

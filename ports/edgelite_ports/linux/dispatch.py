@@ -35,6 +35,7 @@ class Dispatcher:
         self._storage = storage
         self._artifacts = artifacts
         self._identity = identity
+        self._processes = processes
         self._worker = worker
         self._log = log
         self._table: dict[type, Callable[..., object]] = {
@@ -44,8 +45,9 @@ class Dispatcher:
             effects.StartProcess: processes.start,
             effects.AdoptProcess: processes.adopt,
             effects.SignalProcess: processes.signal,
-            effects.RemoveWorkload: processes.remove,
+            effects.RemoveWorkload: self._remove,
             effects.InstallArtifact: self._install,
+            effects.CollectArtifacts: self._collect,
             effects.StoreCertificate: self._store_certificate,
             effects.Log: lambda effect: log(effect.level, effect.text),
         }
@@ -75,6 +77,23 @@ class Dispatcher:
                 self._node.artifact_failed(effect.digest, _text(error), monotonic_ms())
 
         self._worker.submit(LANE_INSTALL, lambda: self._artifacts.install(effect.digest), done)
+
+    def _collect(self, effect: effects.CollectArtifacts) -> None:
+        def done(result: object, error: "BaseException | None") -> None:
+            if error is not None:
+                self._log("warning", "artifacts that nobody needs any more: " + _text(error))
+            elif result:
+                self._log("debug", "removed artifacts: %s" % (result,))
+            self._node.artifacts_collected(monotonic_ms())
+
+        self._worker.submit(LANE_INSTALL, lambda: self._artifacts.collect_garbage(effect.named), done)
+
+    def _remove(self, effect: effects.RemoveWorkload) -> None:
+        def done(_result: object, error: "BaseException | None") -> None:
+            if error is not None:
+                self._log("warning", "what is left of workload " + effect.uid + ": " + _text(error))
+
+        self._worker.submit(LANE_INSTALL, lambda: self._processes.remove(effect), done)
 
     def _store_certificate(self, effect: effects.StoreCertificate) -> None:
         def done(_result: object, error: "BaseException | None") -> None:

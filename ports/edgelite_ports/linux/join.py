@@ -57,10 +57,12 @@ def join(hub_address: str, token: str, node_name: str, state_path: str, force: b
     if os.path.exists(state.below(CONFIG_NAME)) and not force:
         raise PlatformError(state.path + " is a node already", "give --force to replace its identity")
     state.lock()
-    key, request = make_key_and_request(node_name)
-    ca = fetch_ca(host, port, parsed)
-    joined = send_token(host, port, parsed, node_name, request, ca)
-    _keep(state, key, joined, config)
+    try:
+        key, request = make_key_and_request(node_name)
+        ca = fetch_ca(host, port, parsed)
+        _keep(state, key, send_token(host, port, parsed, node_name, request, ca), config)
+    finally:
+        state.unlock()
 
 
 def _checked_address(text: str) -> "tuple[str, int]":

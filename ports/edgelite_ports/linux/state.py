@@ -60,6 +60,11 @@ class State:
                 ) from error
             raise PlatformError("cannot write " + path + ": " + str(error.strerror), "check its owner") from error
 
+    def unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
     def runtime_path(self, node: str) -> str:
         """Where things live that may vanish with a reboot: under /run where this user may write there."""
         path = os.path.join(RUNTIME_PATH, node)

@@ -1,0 +1,40 @@
+"""From the console script to the agent: replace the process by a Python that loads only the agent's rooms.
+
+`-S` leaves out `site`, which a virtual environment makes cost up to 4 MB; `-I` keeps the environment and the
+current directory from changing what is loaded. What `site` would have found is handed over instead: the
+directories that hold the rooms, which works from a checkout, an editable install, a wheel and a bundle.
+"""
+
+import os
+import sys
+
+PACKAGES = ("edgelite", "edgelite_protocol", "edgelite_drivers", "edgelite_ports")
+BOOT = "agent_boot.py"
+
+
+def room_paths() -> "list[str]":
+    """The directories to import the agent's packages from, each once, in the order of PACKAGES."""
+    paths: list[str] = []
+    for name in PACKAGES:
+        module = __import__(name)
+        directory = os.path.dirname(os.path.dirname(os.path.abspath(str(module.__file__))))
+        if directory not in paths:
+            paths.append(directory)
+    return paths
+
+
+def command(arguments: "list[str]") -> "list[str]":
+    """The agent's command line, as exec wants it; `arguments` are those after `edgelite agent`."""
+    boot = os.path.join(os.path.dirname(os.path.abspath(__file__)), BOOT)
+    return [sys.executable, "-S", "-I", boot, os.pathsep.join(room_paths()), *arguments]
+
+
+def environment() -> "dict[str, str]":
+    """One malloc arena: the worker's short-lived threads would make one each, and none ever shrinks."""
+    return {**os.environ, "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "1")}
+
+
+def exec_agent(arguments: "list[str]") -> int:
+    """Does not return: the agent has this process's pid and its standard streams."""
+    words = command(arguments)
+    os.execve(words[0], words, environment())

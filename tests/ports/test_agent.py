@@ -1,0 +1,237 @@
+"""The agent as a process, against a hub on real TLS sockets: what an operator would see."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgelite_protocol import messages as m
+
+sys.path.insert(0, str(Path(__file__).parent))
+from agent_site import AgentSite, end_workloads, is_running, wait_until
+from hub_peer import HubPeer
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[HubPeer]:
+    made = HubPeer(tmp_path / "hub")
+    yield made
+    made.cut()
+
+
+@pytest.fixture
+def site(hub: HubPeer, tmp_path: Path) -> Iterator[AgentSite]:
+    made = AgentSite(tmp_path / "node").make_node(hub)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.kill()
+    end_workloads(tmp_path)
+
+
+def workload(name: str, script: str) -> dict[int, object]:
+    return {
+        m.WORKLOAD_UID: "uid-" + name,
+        m.WORKLOAD_NAMESPACE: "default",
+        m.WORKLOAD_NAME: name,
+        m.WORKLOAD_RUNTIME: "process",
+        m.WORKLOAD_RESTART_POLICY: "Always",
+        m.WORKLOAD_GRACE_MS: 1000,
+        m.WORKLOAD_CONTAINERS: [
+            {m.CONTAINER_NAME: "main", m.CONTAINER_IMAGE: "host", m.CONTAINER_COMMAND: ["/bin/sh", "-c", script]}
+        ],
+        m.WORKLOAD_GENERATION: 1,
+    }
+
+
+def put_workload(hub: HubPeer, name: str, script: str = "while sleep 60; do :; done") -> None:
+    hub.put(m.KIND_WORKLOAD, f"default/{name}/uid-{name}", workload(name, script))
+
+
+def running_pid(hub: HubPeer, name: str) -> int:
+    """The pid that the newest report of the workload names; 0 while it doesn't run."""
+    for _, _, _, body in reversed(hub.reports):
+        if body.get(m.REPORT) == m.REPORT_WORKLOAD and body[m.STATUS_UID] == "uid-" + name:
+            status = body[m.STATUS_CONTAINERS][0]  # type: ignore[index]
+            return status.get(m.STATUS_CONTAINER_PID, 0) if status[m.STATUS_CONTAINER_STATE] == "running" else 0
+    return 0
+
+
+def test_connects_applies_reports_and_stops(hub: HubPeer, site: AgentSite) -> None:
+    site.start()
+    wait_until(lambda: hub.hellos, what=site.log)
+    assert hub.hellos[0][m.HELLO_NODE] == "kitchen"
+    put_workload(hub, "one")
+    wait_until(lambda: running_pid(hub, "one"), what=site.log)
+    wait_until(lambda: hub.applied and hub.applied[-1][1] == 1)
+    pid = running_pid(hub, "one")
+    assert is_running(pid)
+    assert site.stop() == 0
+    assert ("node_stopping", "") in hub.ends
+    assert is_running(pid), "workloads outlive the agent"
+
+
+def test_sigkill_and_restart_leave_the_workload_alone(hub: HubPeer, site: AgentSite) -> None:
+    site.start()
+    put_workload(hub, "one")
+    wait_until(lambda: running_pid(hub, "one"), what=site.log)
+    pid = running_pid(hub, "one")
+    wait_until(lambda: hub.applied and hub.applied[-1][1] == 1)
+    site.kill()
+    assert is_running(pid)
+    site.start()
+    wait_until(lambda: len(hub.hellos) == 2, what=site.log)
+    assert hub.hellos[1][m.HELLO_REVISION] == 1
+    put_workload(hub, "two")
+    wait_until(lambda: running_pid(hub, "two"), what=site.log)
+    assert is_running(pid)
+    assert running_pid(hub, "one") == pid
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: running_pid(hub, "one") not in (0, pid), what=site.log)
+
+
+def test_workloads_start_without_a_link(hub: HubPeer, site: AgentSite, tmp_path: Path) -> None:
+    """A reboot without a network: here all processes are ended and the hub is gone."""
+    flag = tmp_path / "ran"
+    site.start()
+    put_workload(hub, "one", f"echo x >>{flag}; while sleep 60; do :; done")
+    wait_until(flag.exists, what=site.log)
+    wait_until(lambda: hub.applied and hub.applied[-1][1] == 1)
+    site.kill()
+    hub.cut()
+    end_workloads(tmp_path)
+    site.start()
+    wait_until(lambda: flag.read_text().count("x") == 2, what=site.log)
+
+
+def test_the_link_is_cut_and_comes_back(hub: HubPeer, site: AgentSite) -> None:
+    site.start()
+    wait_until(hub.live, what=site.log)
+    port = hub.port
+    hub.cut()
+    put_workload(hub, "one")
+    hub.listen(port)
+    wait_until(lambda: running_pid(hub, "one"), what=site.log)
+    assert hub.hellos[1][m.HELLO_EPOCH] == hub.epoch
+
+
+def test_a_silent_link_is_noticed(hub: HubPeer, site: AgentSite) -> None:
+    """Bytes vanish, no FIN, no RST. Busy means that something waits for its acknowledgement; 15 s by default, here
+    the hub asks for a tenth of it."""
+    hub.welcome_extra[m.WELCOME_KEEPALIVE_BUSY_MS] = 500
+    hub.welcome_extra[m.WELCOME_KEEPALIVE_REST_MS] = 1000
+    site.start()
+    wait_until(hub.live, what=site.log)
+    silent = hub.live()
+    assert silent is not None
+    silent.mute = True
+    wait_until(lambda: len(hub.hellos) == 2, timeout_s=8, what=site.log)
+
+
+def test_sighup_connects_again(hub: HubPeer, site: AgentSite) -> None:
+    site.start()
+    wait_until(hub.live, what=site.log)
+    os.kill(site.pid, signal.SIGHUP)
+    wait_until(lambda: len(hub.hellos) == 2, what=site.log)
+
+
+def test_a_refused_node_does_not_storm(hub: HubPeer, site: AgentSite) -> None:
+    hub.refusal = ("node_revoked", "the Node was deleted")
+    site.start()
+    wait_until(lambda: hub.hellos, what=site.log)
+    wait_until(lambda: "node_revoked" in site.log())
+    assert site.log().count("the hub refuses this node") == 1
+    assert len(hub.hellos) == 1
+
+
+def test_a_renewed_certificate_is_kept_and_used(hub: HubPeer, site: AgentSite) -> None:
+    before = (site.state / "identity" / "node.crt").read_bytes()
+    hub.welcome_extra[m.WELCOME_RENEW] = True
+    site.start()
+    wait_until(lambda: (site.state / "identity" / "node.crt").read_bytes() != before, what=site.log)
+    del hub.welcome_extra[m.WELCOME_RENEW]
+    first = hub.live()
+    assert first is not None
+    os.kill(site.pid, signal.SIGHUP)
+    wait_until(lambda: len(hub.hellos) == 2 and hub.live(), what=site.log)
+    second = hub.live()
+    assert second is not None
+    assert second.certificate != first.certificate
+
+
+def test_a_second_agent_on_the_same_state_ends(hub: HubPeer, site: AgentSite) -> None:
+    site.start()
+    wait_until(hub.live, what=site.log)
+    other = AgentSite(site.state).start()
+    assert other.process is not None
+    assert other.process.wait(10) == 1
+    assert "another agent" in other.log()
+
+
+def ended(site: AgentSite) -> tuple[int, str]:
+    site.start()
+    assert site.process is not None
+    return site.process.wait(10), site.log()
+
+
+def test_not_joined(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    code, log = ended(AgentSite(tmp_path / "empty"))
+    assert code == 2
+    assert "edgelite join" in log
+
+
+def test_a_wrong_line_in_agent_conf(site: AgentSite) -> None:
+    with (site.state / "agent.conf").open("a") as config:
+        config.write("colour = blue\n")
+    code, log = ended(site)
+    assert code == 2
+    assert "agent.conf, line 4" in log
+
+
+def test_a_journal_that_cannot_be_written(site: AgentSite) -> None:
+    (site.state / "journal").write_text("a file where a directory should be")
+    code, log = ended(site)
+    assert code == 1
+    assert str(site.state / "journal") in log
+
+
+def test_a_damaged_journal_is_told_and_never_taken_for_an_empty_one(hub: HubPeer, site: AgentSite) -> None:
+    site.start()
+    put_workload(hub, "one")
+    wait_until(lambda: hub.applied and hub.applied[-1][1] == 1, what=site.log)
+    assert site.stop() == 0
+    for path in (site.state / "journal").iterdir():
+        data = path.read_bytes()
+        path.write_bytes(b"\xaa" * len(data))
+    code, log = ended(site)
+    assert code == 1
+    assert "no state can be read" in log
+
+
+FORBIDDEN = (
+    *("typing", "dataclasses", "importlib.metadata", "asyncio", "logging", "json", "argparse", "enum", "re", "socket"),
+    *("ssl", "selectors", "threading", "subprocess", "signal", "hashlib", "tempfile", "pathlib", "contextlib"),
+    *("functools", "traceback", "inspect", "datetime", "random", "shutil", "site", "collections.abc"),
+)
+
+
+def test_imports_nothing_that_its_budget_forbids() -> None:
+    """Everything that a whole agent loads, its driver included."""
+    import subprocess
+
+    from edgelite_ports.linux import exec_agent
+
+    words = exec_agent.command([])
+    script = (
+        "import sys; sys.path[:0] = sys.argv[1].split(':'); import edgelite_ports.linux.agent; "
+        "import edgelite_drivers.modbus; print(' '.join(sorted(sys.modules)))"
+    )
+    made = subprocess.run([*words[:3], "-c", script, words[4]], capture_output=True, text=True, check=True, timeout=30)
+    loaded = set(made.stdout.split())
+    assert "edgelite.node" in loaded
+    assert loaded.isdisjoint(FORBIDDEN), sorted(loaded & set(FORBIDDEN))
