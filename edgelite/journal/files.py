@@ -13,6 +13,10 @@ STREAM_LETTERS = "st"
 _SEGMENT_SUFFIX = ".seg"
 _NEW_SUFFIX = ".new"
 
+# State may take so many files more than the journal's size allows, for a while: a power cut can leave the last
+# segment unfit to go on in, with all files in use, and the next start must write all the same.
+RESERVE_FILES = 2
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,10 +52,11 @@ class Files:
         self.count = 0  # files there are, the free ones included
         self.created = 0
 
-    def make(self, stream: int, segment_id: int) -> Segment:
-        """A new segment whose headers are written and not synced. StorageFullError where there is no room."""
+    def make(self, stream: int, segment_id: int, now: bool) -> Segment:
+        """A new segment whose headers are written and not synced. StorageFullError where there is no room. `now`
+        says that something waits to be written to it: that may use the reserve."""
         name = segment_name(stream, segment_id)[:9] + _NEW_SUFFIX
-        self._take(name)
+        self._take(name, self._files_max + (RESERVE_FILES if now else 0))
         header = layout.Header(stream, segment_id, self.segment_bytes, self._random_bytes(8), self.uid)
         segment = Segment(name, header)
         data = header.encode()
@@ -59,20 +64,29 @@ class Files:
         self._storage.write(name, segment.data_end, data)
         return segment
 
-    def _take(self, name: str) -> None:
+    def _take(self, name: str, files_max: int) -> None:
         while self.free:
             old = self.free.pop()
             if self._storage.size_bytes(old) == self.segment_bytes:
                 if old != name:
                     self._storage.rename(old, name)
                 return
-            self._storage.remove(old)  # of another configuration, or cut short when power failed
-            self.count -= 1
-        if self.count >= self._files_max:
+            self.remove(old)  # of another configuration, or cut short when power failed
+        if self.count >= files_max:
             raise StorageFullError("the journal has all %d files of its size" % self._files_max)
         self._storage.create(name, self.segment_bytes)
         self.count += 1
         self.created += 1
+
+    def remove(self, name: str) -> None:
+        self._storage.remove(name)
+        self.count -= 1
+
+    def give_back(self, names: "list[str]") -> None:
+        """Nobody needs what these files hold, durably so: keep them for later, and the medium free of the reserve."""
+        self.free.extend(names)
+        while self.free and self.count > self._files_max:
+            self.remove(self.free.pop())
 
     def name_segment(self, segment: Segment) -> None:
         """Its headers are durable, its first data is about to be written: from now on it counts."""

@@ -197,12 +197,20 @@ class Journal:
         """All of the changes or none; the position to wait for. Changes: ("put", space, key, value),
         ("delete", space, key), ("promote", from_space, to_space): to_space's content becomes from_space's."""
         if changes:
-            self._state_write(check_changes(changes))
+            records = check_changes(changes)
+            self._state.check_room(records)
+            self._state_write(records)
             self._commit.want(WINDOW)
         return self.position
 
     def _state_write(self, records: "list[tuple[int, bytes]]") -> None:
-        self._state.write(records)
+        try:
+            self._state.write(records)
+        except StorageFullError:
+            if not self._telemetry.remove_oldest():
+                raise
+            self._state.write(records)
+            self._commit.want(URGENT)
         self.position += 1
 
     # ---- outbox
@@ -217,6 +225,7 @@ class Journal:
         name = self._names.take()
         payload = layout.encode_report(lane, name, coalesce_key if lane == LANE_STATE else None, body)
         if lane == LANE_STATE:
+            self._state.check_room([(layout.REPORT, payload)])
             self._state_write([(layout.REPORT, payload)])
         elif self._telemetry.append(name, payload):
             self.position += 1
@@ -237,23 +246,15 @@ class Journal:
         if lane == LANE_TELEMETRY:
             return self._telemetry.lane.reports(start, below, count)
         rows: list[tuple[tuple[int, int], bytes]] = []
-        for name in self._durable_state_names():
-            if len(rows) == count or (below is not None and name[0] >= below):
+        for name in self._state.lane.names():
+            beyond = name > self._durable_names[LANE_STATE] or (below is not None and name[0] >= below)
+            if beyond or len(rows) == count:
                 break
             if name > start:
                 body = self._read_state_report(name)
                 if body is not None:
                     rows.append((name, body))
         return rows
-
-    def _durable_state_names(self) -> "list[tuple[int, int]]":
-        """Up to the first that is not durable: one that compaction is copying must not be overtaken."""
-        names = self._state.lane.names()
-        for index, name in enumerate(names):
-            place = self._state.lane.place(name)
-            if place is None or not self._state.log.is_durable(place):
-                return names[:index]
-        return names
 
     def _read_state_report(self, name: "tuple[int, int]") -> "bytes | None":
         try:

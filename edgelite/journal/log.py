@@ -82,7 +82,7 @@ class Log:
 
     def _switch(self) -> None:
         """Go on in a new segment, behind the end of the last one."""
-        self.make_spare()
+        self.make_spare(now=self.stream == layout.STREAM_STATE)
         segment = self.spare
         assert segment is not None
         previous = self.segments[-1] if self.segments else None
@@ -100,10 +100,10 @@ class Log:
         self.segments.append(segment)
         self.by_id[segment.segment_id] = segment
 
-    def make_spare(self) -> None:
+    def make_spare(self, now: bool = False) -> None:
         """Have the next segment ready. StorageFullError where there is no room for it."""
         if self.spare is None:
-            self.spare = self._files.make(self.stream, self.next_id)
+            self.spare = self._files.make(self.stream, self.next_id, now)
             self.next_id += 1
             self.bytes_written += 2 * layout.HEADER_SLOT_BYTES
 
@@ -172,9 +172,9 @@ class Log:
             self.durable = durable
         for segment in fresh:
             segment.ready = True
-        self._files.free.extend([name for segment_id, name in self._dying if segment_id < tail])
+        self._files.give_back([name for segment_id, name in self._dying if segment_id < tail])
         self._dying = [dead for dead in self._dying if dead[0] >= tail]
-        self._files.free.extend([name for segment_id, name in self._discarded if segment_id < self.durable[0]])
+        self._files.give_back([name for segment_id, name in self._discarded if segment_id < self.durable[0]])
         self._discarded = [dead for dead in self._discarded if dead[0] >= self.durable[0]]
 
     def fail_sync(self) -> None:
@@ -205,6 +205,12 @@ class Log:
         else:
             self._discarded.append((segment_id, name))
 
+    def remove_tail(self) -> None:
+        """Remove the oldest segment's file at once. Until the log has a durable mark, recovery reports it missing."""
+        segment = self.segments.pop(0)
+        del self.by_id[segment.segment_id]
+        self._files.remove(segment.name)
+
     def dying_count(self) -> int:
         """Files that can be used again once the log's next mark is durable."""
         return len(self._dying)
@@ -225,9 +231,6 @@ class Log:
     def name_of(self, place: int) -> str:
         """For a person: file and offset."""
         return "%s, offset %d" % (segment_name(self.stream, place_segment(place)), place_offset(place))
-
-    def is_durable(self, place: int) -> bool:
-        return (place_segment(place), place_offset(place)) < self.durable
 
 
 # A place is one integer, (segment id, offset, size of the record), because an index holds very many of them.

@@ -45,8 +45,8 @@ class State:
             raise CorruptionError(self.log.name_of(place), "the record does not validate any more")
         return record
 
-    def write(self, records: "list[tuple[int, bytes]]") -> None:
-        """Append one atomic unit and apply it. StorageFullError where it does not fit: then nothing has changed."""
+    def check_room(self, records: "list[tuple[int, bytes]]") -> None:
+        """StorageFullError where so much state is not to be held."""
         size = sum(
             [layout.record_bytes(len(payload)) for kind, payload in records if kind in (layout.PUT, layout.REPORT)]
         )
@@ -55,6 +55,10 @@ class State:
                 "the journal holds %d bytes of state; %d more do not fit" % (self.live_bytes(), size),
                 "give it a larger size_bytes_max",
             )
+
+    def write(self, records: "list[tuple[int, bytes]]") -> None:
+        """Append one atomic unit and apply it. StorageFullError where there is no file for it: then nothing has
+        changed."""
         places = self.log.append(records)
         for place, (record_type, payload) in zip(places, records):  # noqa: B905 (MicroPython's zip has no strict)
             self.apply(place, record_type, payload)

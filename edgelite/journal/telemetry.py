@@ -93,6 +93,15 @@ class Telemetry:
         self.drops.floor = rows.last
         return True
 
+    def remove_oldest(self) -> bool:
+        """State has no room at all, not even to put on record what goes: drop the oldest segment with its file. The
+        count is recorded with the next sync; should that not come, recovery reports the file as missing."""
+        if len(self.log.segments) < 2:
+            return False
+        self.drop_oldest()
+        self.log.remove_tail()
+        return True
+
     def drop_by_policy(self) -> bool:
         return self._policy != KEEP_OLDEST and self.is_full() and self.log.dying_count() == 0 and self.drop_oldest()
 

@@ -1,9 +1,10 @@
 """A flash in memory that fails the way flashes do.
 
-Faults have names: `torn` (a write gets only partly to the medium), `reordered` (writes since the last sync get
-there in any order), `lost` (the last ones do not), `bit_flipped`, `enospc`, `eio`. A power cut is `cut`, which
-gives the storage that the next start finds; the choice of what survives is the caller's, so that a test can go
-through all of them.
+Faults have names. Torn: a write gets only partly to the medium. Reordered: of the writes since the last sync, later
+ones get there and earlier ones do not. Lost: none of the last ones does. Those three are `cut`, which gives the
+storage that the next start finds; the choice of what survives is the caller's, so that a test can go through all of
+them. Two writes to one place keep their order, as they do in every cache between here and the cells. `bit_flip` is
+bit_flipped; `size_bytes_max` brings enospc; `reads_fail`, `writes_fail` and `syncs_fail` are eio.
 """
 
 from edgelite.storage import Storage, StorageFullError
@@ -36,7 +37,7 @@ class MemoryStorage(Storage):
         self.reads_fail: str | None = None  # eio: the text that each read, write or sync of the kind fails with
         self.writes_fail: str | None = None
         self.syncs_fail: str | None = None
-        self.before_change: Callable[[], None] | None = None  # called ahead of each change; may raise to stop there
+        self.after_change: Callable[[], None] | None = None  # called behind each change, to cut the power there
 
     # ---- the contract
 
@@ -53,8 +54,8 @@ class MemoryStorage(Storage):
         self._fail(name, self.writes_fail)
         if size_bytes > self.free_bytes():
             raise StorageFullError("no room for " + name, "free some space or give the journal a smaller size")
-        self._changing((_CREATE, name, size_bytes, b""))
         self._files[name] = bytearray(size_bytes)
+        self._changed((_CREATE, name, size_bytes, b""))
 
     def read(self, name: str, offset_bytes: int, size_bytes: int) -> bytes:
         self._fail(name, self.reads_fail)
@@ -65,22 +66,22 @@ class MemoryStorage(Storage):
         file = self._file(name)
         if offset_bytes < 0 or offset_bytes + len(data) > len(file):
             raise MisuseError("a write to %s outside of its %d bytes" % (name, len(file)))
-        self._changing((_WRITE, name, offset_bytes, bytes(data)))
         file[offset_bytes : offset_bytes + len(data)] = data
         self.bytes_written += len(data)
+        self._changed((_WRITE, name, offset_bytes, bytes(data)))
 
     def rename(self, name: str, new_name: str) -> None:
         self._fail(name, self.writes_fail)
         file = self._file(name)
-        self._changing((_RENAME, name, new_name, b""))
         del self._files[name]
         self._files[new_name] = file
+        self._changed((_RENAME, name, new_name, b""))
 
     def remove(self, name: str) -> None:
         self._fail(name, self.writes_fail)
         self._file(name)
-        self._changing((_REMOVE, name, None, b""))
         del self._files[name]
+        self._changed((_REMOVE, name, None, b""))
 
     def free_bytes(self) -> int:
         return self._size_bytes_max - sum([len(file) for file in self._files.values()])
@@ -151,11 +152,11 @@ class MemoryStorage(Storage):
         elif fate != LOST:
             self._files.pop(names.pop(name, name), None)
 
-    def _changing(self, operation: "tuple[str, str, object, bytes]") -> None:
-        if self.before_change is not None:
-            self.before_change()
+    def _changed(self, operation: "tuple[str, str, object, bytes]") -> None:
         self.operations += 1
         self._unsynced.append(operation)
+        if self.after_change is not None:
+            self.after_change()
 
     def _fail(self, name: str, text: "str | None") -> None:
         if text is not None:

@@ -1,0 +1,7 @@
+"""Helpers are plain modules, here and beside the portable tests."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "portable"))

@@ -1,0 +1,138 @@
+"""The power is cut at every write, at torn prefixes of it, with any of the unsynced writes lost."""
+
+import pytest
+from journal_world import SPACES, World, check_recovered, limits, workload
+
+from edgelite.effects import Sync
+from edgelite.journal import KEEP_NEWEST, KEEP_OLDEST, THIN_OUT, Journal
+from edgelite_ports.testing.storage import KEPT, LOST, MemoryStorage
+
+
+def fates_to_try(storage: MemoryStorage, random) -> list[list[int]]:
+    """What may have become of the unsynced operations, the newest of which is being cut."""
+    count = storage.unsynced_count()
+    size = storage.unsynced_bytes(count - 1)
+    before = [KEPT] * (count - 1)
+    all_fates = [before + [KEPT], before + [LOST], [LOST] * (count - 1) + [KEPT]]
+    torn_at = {1, 7, 8, 9, size // 2, size - 5, size - 1, 512, 64 + random.number(max(size, 1))}
+    all_fates += [before + [torn] for torn in sorted(torn_at) if 0 < torn < size]
+    for index in range(count - 1):  # each of the earlier ones lost alone, and torn alone
+        all_fates.append(before[:index] + [LOST] + before[index + 1 :] + [KEPT])
+        earlier = storage.unsynced_bytes(index)
+        if earlier > 1:
+            torn = 1 + random.number(earlier - 1)
+            all_fates.append(before[:index] + [torn] + before[index + 1 :] + [KEPT])
+    for _ in range(4):  # any mixture
+        all_fates.append([KEPT if random.number(2) else LOST for _ in range(count)])
+    return all_fates
+
+
+class Cutter:
+    """Hangs on a world's storage and tries every cut at every change."""
+
+    def __init__(self, world: World, depth: int) -> None:
+        self.world = world
+        self.depth = depth
+        self.cuts = 0
+        self.tears = 0
+
+    def hang_on(self) -> None:
+        self.world.storage.after_change = self.cut
+
+    def cut(self) -> None:
+        storage = self.world.storage
+        for fates in fates_to_try(storage, self.world.random):
+            self.cuts += 1
+            again = self.depth > 1 and self.cuts % 37 == 0
+            self.recover(storage.cut(fates), again, fates)
+
+    def recover(self, storage: MemoryStorage, cut_again: bool, fates: list[int]) -> None:
+        world = self.world
+        durable_position = world.journal.durable_position
+        if cut_again:
+            storage.after_change = lambda: self.cut_while_recovering(storage, durable_position)
+        try:
+            life = Life(storage, world)
+            life.check_undamaged()
+            life.settle()
+            check_recovered(world, life.journal, durable_position, SPACES)
+        except Exception as error:
+            raise AssertionError(f"cut {self.cuts}, fates {fates}, {storage.names()}") from error
+
+    def cut_while_recovering(self, storage: MemoryStorage, durable_position: int) -> None:
+        for fates in fates_to_try(storage, self.world.random)[:6]:
+            life = Life(storage.cut(fates), self.world)
+            life.check_undamaged()
+            life.settle()
+            check_recovered(self.world, life.journal, durable_position, SPACES)
+            self.tears += 1
+
+
+class Life:
+    """What the next start finds and does."""
+
+    def __init__(self, storage: MemoryStorage, world: World) -> None:
+        self.storage = storage
+        self.effects: list[object] = []
+        self.journal = Journal(storage, world.limits, world.random.bytes, self.effects.append)
+        self.facts = self.journal.open(0)
+        self.now_ms = 0
+        self.world = world
+
+    def check_undamaged(self) -> None:
+        assert self.facts.damaged == []
+        assert not (self.facts.fresh and self.world.journal.durable_position > 0)
+        assert self.journal.generation >= 1
+
+    def settle(self) -> None:
+        """Until a first sync has made what was recovered certain; cleaning goes on later."""
+        for _ in range(6):
+            self.journal.step(self.now_ms)
+            for effect in self.effects:
+                assert isinstance(effect, Sync)
+                self.storage.sync()
+                self.journal.synced(effect.token, self.now_ms)
+            self.effects.clear()
+
+
+@pytest.mark.parametrize("policy", [KEEP_NEWEST, KEEP_OLDEST, THIN_OUT])
+def test_every_cut_recovers_all_that_was_durable(policy: int) -> None:
+    world = World(policy + 1, limits(policy, 4, 9))
+    cutter = Cutter(world, 1)
+    workload(world, 280, offline=True)  # so that cuts are tried where segments are used again
+    cutter.hang_on()
+    workload(world, 80, offline=True)
+    workload(world, 200)
+    assert cutter.cuts > 1000
+    assert world.journal.statistics()["segments_cleaned"] > 0
+    assert world.journal.trouble is None
+
+
+def test_a_cut_while_recovering_from_a_cut_loses_nothing_more() -> None:
+    """Depth 2 on each 37th cut (a number prime to all the cycles of the workload): recovery itself writes the same
+    few records whatever it recovers, so that its own cuts repeat each other where the first cuts do not."""
+    world = World(9)
+    cutter = Cutter(world, 2)
+    cutter.hang_on()
+    workload(world, 400)
+    assert cutter.tears > 100
+
+
+def test_a_cut_during_the_very_first_start_leaves_nothing_that_stops_the_next() -> None:
+    world = World(3)
+    storage = MemoryStorage()
+    cuts = 0
+
+    def cut() -> None:
+        nonlocal cuts
+        for fates in fates_to_try(storage, world.random):
+            life = Life(storage.cut(fates), World(4))
+            assert life.facts.damaged == []
+            life.settle()
+            assert life.journal.durable_position > 0
+            cuts += 1
+
+    storage.after_change = cut
+    life = Life(storage, world)
+    life.settle()
+    assert cuts > 10
