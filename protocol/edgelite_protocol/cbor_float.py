@@ -34,7 +34,7 @@ def narrowed(bits: int, wide: "tuple[int, int]", narrow: "tuple[int, int]") -> i
         fraction |= 1 << fraction_bits
         dropped_bits += 1 - narrow_exponent
         narrow_exponent = 0
-    if dropped_bits > fraction_bits or fraction & ((1 << dropped_bits) - 1):
+    if fraction & ((1 << dropped_bits) - 1):
         return -1
     return sign | (narrow_exponent << narrow_fraction_bits) | (fraction >> dropped_bits)
 

@@ -147,6 +147,18 @@ def test_floats_take_the_first_width_that_struct_brings_back(value: float) -> No
     assert cbor.encode(value) == (b"\xf9\x7e\x00" if math.isnan(value) else shortest_by_struct(value))
 
 
+@given(FLOATS)
+@settings(max_examples=500)
+def test_floats_of_more_bits_than_they_need_are_refused(value: float) -> None:
+    for initial, width in ((b"\xf9", ">e"), (b"\xfa", ">f"), (b"\xfb", ">d")):
+        try:
+            data = initial + struct.pack(width, value)
+        except OverflowError:
+            continue
+        exact = struct.unpack(width, data[1:])[0]
+        assert code_of(data) == ("" if data == cbor.encode(exact) else "cbor_not_deterministic")
+
+
 def shortest_by_struct(value: float) -> bytes:
     for initial, width in ((b"\xf9", ">e"), (b"\xfa", ">f")):
         try:
