@@ -46,6 +46,18 @@ def choose_mode(
     return epoch, mode
 
 
+def drop_oversized(transaction: Transaction, node: str, frame_bytes_max: int) -> None:
+    """Entries that were made before the node said how little it takes cannot be sent, so they must not stay; the
+    controllers say so at their Pods and Devices."""
+    for entry in transaction.feed_snapshot(node):
+        if _size_bytes(entry) > frame_bytes_max:
+            transaction.feed_append(node, entry.kind, entry.key, None)
+
+
+def _size_bytes(entry: FeedEntry) -> int:
+    return len(encode_entry(entry.revision, entry.kind, entry.key, entry.value))
+
+
 def _history(transaction: Transaction, node: str, epoch: bytes, hello: dict[int, Any]) -> feed_rules.FeedHistory:
     last = transaction.feed_last(node)
     revision = hello[m.HELLO_REVISION]
@@ -115,7 +127,7 @@ class FeedSender:
         is_snapshot, entries, last = result
         if is_snapshot:
             self._begin_snapshot(entries, last)
-        elif any(self._size_bytes(entry) > self._session.entry_room() for entry in entries):
+        elif any(_size_bytes(entry) > self._session.entry_room() for entry in entries):
             self._state, self._behind = SNAPSHOT_DUE, True  # an old entry that this node cannot take is superseded
         elif entries:
             self._waiting.extend(entries)
@@ -146,6 +158,3 @@ class FeedSender:
         self._waiting.extend(entries)
         self._revision = self._snapshot_revision
         self._state = SNAPSHOT
-
-    def _size_bytes(self, entry: FeedEntry) -> int:
-        return len(encode_entry(entry.revision, entry.kind, entry.key, entry.value))

@@ -11,7 +11,7 @@ from edgelite_hub import identity as identities
 from edgelite_hub import journals
 from edgelite_hub.dating import Dater
 from edgelite_hub.environment import Environment
-from edgelite_hub.feed import choose_mode
+from edgelite_hub.feed import choose_mode, drop_oversized
 from edgelite_hub.identity import PeerIdentity
 from edgelite_hub.node_status import DIVERGED, READY, with_hello
 from edgelite_hub.objects import (
@@ -67,6 +67,7 @@ def greet(
     check_identity(transaction, identity, now_ms)
     node = identity.node
     is_copy = journals.admit(transaction, node, hello, live)
+    drop_oversized(transaction, node, hello[m.HELLO_FRAME_BYTES_MAX])
     epoch, mode = choose_mode(transaction, node, hello, environment.random_bytes)
     offset_ms = now_ms - hello[m.HELLO_MONOTONIC_MS]
     Dater(transaction, node, hello[m.HELLO_BOOT_ID], offset_ms).keep()

@@ -7,6 +7,7 @@ what the peer sends meanwhile stays within the session's bounds.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -47,6 +48,9 @@ class NodeConnection:
         self.session = HubSession(LIMITS, now_ms)
         self.live: Live | None = None  # since the welcome
         self.ended: events.Ended | None = None
+        self.unparsed_bytes = 0
+        self._arrived: deque[bytes] = deque()
+        self._at_end = False
         self._environment = fleet.environment
         self._hello: dict[int, Any] = {}
         self._greeting: Greeting | None = None
@@ -74,10 +78,13 @@ class NodeConnection:
     # ---- what the outer layer calls
 
     def receive(self, data: bytes, now_ms: int) -> None:
-        self.session.receive(data, now_ms)
+        """`unparsed_bytes` wait until `next_work` comes to them; the caller stops reading when they are too many."""
+        self._arrived.append(data)
+        self.unparsed_bytes += len(data)
 
     def receive_eof(self, now_ms: int) -> None:
-        self.session.receive_eof(now_ms)
+        """The link has ended; what came before still counts."""
+        self._at_end = True
 
     def step(self, now_ms: int) -> int | None:
         return self.session.step(now_ms)
@@ -93,12 +100,25 @@ class NodeConnection:
         """The next transaction that is due; None until more arrives or `wake` is called."""
         while self.ended is None:
             event = self.session.next_event()
-            if event is None:
+            if event is None and not self._feed_session(now_ms):
                 break
-            work = _HANDLERS[type(event)](self, event, now_ms)
+            work = _HANDLERS[type(event)](self, event, now_ms) if event is not None else None
             if work is not None:
                 return work
         return self._own_work()
+
+    def _feed_session(self, now_ms: int) -> bool:
+        """Give the session the next of what arrived: one piece, since it takes no more than it can parse."""
+        if self._arrived:
+            data = self._arrived.popleft()
+            self.unparsed_bytes -= len(data)
+            self.session.receive(data, now_ms)
+            return True
+        if not self._at_end:
+            return False
+        self._at_end = False
+        self.session.receive_eof(now_ms)
+        return True
 
     def work_failed(self, work: Work, error: ProtocolError, now_ms: int) -> None:
         """The transaction of `work` refused what the peer asked for."""
@@ -110,6 +130,14 @@ class NodeConnection:
     def refuse(self, code: str, text: str, now_ms: int) -> None:
         """End the session from this side, with the error named to the peer."""
         self.session.end(code, text, now_ms)
+
+    def abandon(self, now_ms: int) -> None:
+        """The link is gone and nobody asks for work any more: what still waits is dropped, the fleet is told."""
+        self._arrived.clear()
+        self.session.receive_eof(now_ms)
+        while self.ended is None and (event := self.session.next_event()) is not None:
+            if isinstance(event, events.Ended):
+                self._on_ended(event, now_ms)
 
     # ---- what the rest of the hub calls
 

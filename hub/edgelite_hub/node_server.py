@@ -127,7 +127,7 @@ class _Link(asyncio.Protocol):
         self._connection: NodeConnection | None = None
         self._woken = asyncio.Event()
         self._can_write = True
-        self._unparsed_bytes = 0
+        self._is_paused = False
         self._is_lost = False
         self.task: asyncio.Task[None] | None = None
 
@@ -152,8 +152,8 @@ class _Link(asyncio.Protocol):
         if self._connection is None or self._transport is None:
             return
         self._connection.receive(data, monotonic_ms())
-        self._unparsed_bytes += len(data)
-        if self._unparsed_bytes > UNPARSED_BYTES_MAX:
+        if self._connection.unparsed_bytes > UNPARSED_BYTES_MAX and not self._is_paused:
+            self._is_paused = True
             self._transport.pause_reading()
         self._woken.set()
 
@@ -201,8 +201,7 @@ class _Link(asyncio.Protocol):
             connection.refuse("hub_error", "the hub has trouble of its own: come back later", monotonic_ms())
             self._flush(connection)
         finally:
-            connection.receive_eof(monotonic_ms())
-            connection.next_work(monotonic_ms())  # takes the last event, so that the fleet knows
+            connection.abandon(monotonic_ms())
             self._server.forget(self, connection)
             if self._transport is not None:
                 self._transport.close()
@@ -240,9 +239,9 @@ class _Link(asyncio.Protocol):
             transport.write(data)
 
     def _all_parsed(self, connection: NodeConnection) -> None:
-        if self._unparsed_bytes > UNPARSED_BYTES_MAX and self._transport is not None:
+        if self._is_paused and self._transport is not None:
+            self._is_paused = False
             self._transport.resume_reading()
-        self._unparsed_bytes = 0
         if connection.live is not None:
             self._server.pending.discard(self)
 

@@ -88,7 +88,6 @@ def _reconcile_pod(work: Work, node: str, namespace: str, name: str, pod: Object
         _stop_pod(work, node, wanted_key, pod, held)
         return
     room = _room(work, node, wanted_key)
-    held = _drop_oversized(work, node, held, room)
     try:
         compact = compile_workload(pod, _lookup(work.transaction, namespace))
         data = encode_value(KIND_WORKLOAD, compact, room)
@@ -127,7 +126,6 @@ def _reconcile_device(work: Work, node: str, namespace: str, name: str, device: 
             _append(work, node, KIND_DEVICE, key, None)
         return
     room = _room(work, node, key)
-    held = _drop_oversized(work, node, held, room)
     try:
         compact = compile_device(device, lambda model: work.transaction.get(DEVICE_MODELS, namespace, model))
         if held is not None and held.value is not None:
@@ -156,14 +154,6 @@ def _room(work: Work, node: str, key: str) -> int:
     """What a value may have: a node says in its hello what frames it takes, and before that nobody knows."""
     value = work.transaction.get(NODES, "", node)
     return value_bytes_max(frame_bytes_max(value) or FRAME_BYTES_MAX_LIMIT, key)
-
-
-def _drop_oversized(work: Work, node: str, held: FeedEntry | None, room: int) -> FeedEntry | None:
-    """An entry made before the node said how little it takes cannot be sent, so it must not stay."""
-    if held is None or held.value is None or len(held.value) <= room:
-        return held
-    _append(work, node, held.kind, held.key, None)
-    return None
 
 
 def _append(work: Work, node: str, kind: int, key: str, data: bytes | None) -> None:
