@@ -1,5 +1,6 @@
 """The compact form of a device, checked: what came over the link or out of the journal is hostile until then."""
 
+from edgelite.devices.values import is_name
 from edgelite.driver import ConfigurationError
 from edgelite_protocol import messages
 from edgelite_protocol.errors import ProtocolError
@@ -9,7 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-PROPERTIES_MAX = 1000
+PROPERTIES_MAX = 512  # as many as the protocol lets an entry have
+UID_BYTES_MAX = 64
 COLLECT_MS_MIN = 10  # a shorter cycle is a busy loop, whatever the bus
 CYCLE_MS_MAX = 31 * 86_400_000
 PROPERTY_TYPES = ("INT", "FLOAT", "DOUBLE", "STRING", "BOOLEAN", "BYTES")
@@ -49,8 +51,8 @@ def parse_device(device: "dict[int, object]", driver: "Any") -> DeviceConfig:
     """ConfigurationError names the path of the first field that is wrong."""
     uid = device.get(messages.DEVICE_UID)
     rows = device.get(messages.DEVICE_PROPERTIES, [])
-    if not isinstance(uid, str):
-        raise ConfigurationError("metadata.uid", "must be text")
+    if not isinstance(uid, str) or not 1 <= len(uid) <= UID_BYTES_MAX:
+        raise ConfigurationError("metadata.uid", "must be text of 1 to %d characters" % UID_BYTES_MAX)
     if not isinstance(rows, (list, tuple)) or len(rows) > PROPERTIES_MAX:
         raise ConfigurationError("properties", "must be a list of at most %d properties" % PROPERTIES_MAX)
     protocol_config = device.get(messages.DEVICE_PROTOCOL, {})
@@ -73,8 +75,8 @@ def _parse_property(row: object, driver: "Any", protocol_config: object) -> Prop
     if not isinstance(row, dict):
         raise ConfigurationError("name", "is required")
     name = row.get(messages.PROPERTY_NAME)
-    if not isinstance(name, str) or not 1 <= len(name) <= messages.NAME_BYTES_MAX:
-        raise ConfigurationError("name", "must be text of 1 to %d characters" % messages.NAME_BYTES_MAX)
+    if not isinstance(name, str) or not is_name(name):
+        raise ConfigurationError("name", "must be text of 1 to %d bytes" % messages.NAME_BYTES_MAX)
     type = row.get(messages.PROPERTY_TYPE)
     if not isinstance(type, str) or type not in PROPERTY_TYPES:
         raise ConfigurationError("type", "must be one of " + ", ".join(PROPERTY_TYPES))

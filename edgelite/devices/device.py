@@ -4,6 +4,7 @@ from edgelite.devices import desired as desired_states
 from edgelite.devices.rules import Hold
 from edgelite.devices.schedule import Cycle
 from edgelite.devices.twin import Twin
+from edgelite.devices.values import fault_of, shortened, size_bytes
 from edgelite.driver import ConfigurationError, Request, Result
 from edgelite.journal import SPACE_TWIN
 from edgelite_protocol import messages
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 DEVICE_HOLD_MS = 10_000  # between two reports of one device's state
 REPORT_BYTES_MAX = 2_000  # of the values in one telemetry report: it must fit the smallest frame with room to spare
 ONCE_AGAIN_MS = 60_000  # until a property that is read once is asked for again, when it gave no value
-VALUE_BYTES = 9  # of a number or a bool in CBOR, at most
 
 
 class Collection:
@@ -79,7 +79,7 @@ class Device:
         """Its configuration is no good: it reads nothing until a better one comes."""
         self.stop()
         self._state = "unhealthy"
-        self._reason = reason
+        self._reason = shortened(reason)
 
     def stop(self) -> None:
         """What is in flight is nobody's any more."""
@@ -163,7 +163,7 @@ class Device:
             return
         self._state = "offline"
         for name in sorted(result.errors):
-            self._reason = result.errors[name]
+            self._reason = shortened(result.errors[name])
             break
 
     def _finish_read(self, collection: Collection, twins: "list[Twin]", result: Result, now_ms: int) -> None:
@@ -172,8 +172,9 @@ class Device:
         for twin in twins:
             name = twin.property.name
             value = result.values.get(name)
-            if value is None:
-                twin.take_error(result.errors.get(name, "the driver gave no value"), time_ms)
+            fault = _fault(twin, value, result)
+            if value is None or fault:
+                twin.take_error(shortened(fault), time_ms)
             else:
                 twin.take_value(value, time_ms)
                 if twin.property.report_to_cloud and twin.rule.passes(twin.property, value, collection.due_ms):
@@ -256,16 +257,15 @@ class Device:
 
     def _report_values(self, values: "dict[str, int | float | str | bool | bytes]", time_ms: int) -> None:
         part: dict[str, int | float | str | bool | bytes] = {}
-        size_bytes = 0
+        part_bytes = 0
         for name in sorted(values):
-            value = values[name]
-            value_bytes = len(name) + 3 + (3 * len(value) if isinstance(value, (str, bytes)) else VALUE_BYTES)
-            if part and size_bytes + value_bytes > REPORT_BYTES_MAX:
+            value_bytes = size_bytes(name) + size_bytes(values[name])
+            if part and part_bytes + value_bytes > REPORT_BYTES_MAX:
                 self._report_part(part, time_ms)
                 part = {}
-                size_bytes = 0
-            part[name] = value
-            size_bytes += value_bytes
+                part_bytes = 0
+            part[name] = values[name]
+            part_bytes += value_bytes
         if part:
             self._report_part(part, time_ms)
 
@@ -313,3 +313,10 @@ class Device:
             body[messages.DEVICE_STATE_REASON] = self._reason
         self._context.report(messages.LANE_STATE, body, "d/" + self.key)
         return deadline_ms
+
+
+def _fault(twin: Twin, value: "int | float | str | bool | bytes | None", result: Result) -> str:
+    """Why a reading is none; "" where it is one."""
+    if value is None:
+        return result.errors.get(twin.property.name, "the driver gave no value")
+    return fault_of(twin.property.type, value)

@@ -7,6 +7,7 @@ change of quality, and for what became of a desired value (docs/devices.md, "Wha
 
 from edgelite.devices.desired import SETTLED, Desired
 from edgelite.devices.rules import Hold, SampleRule
+from edgelite.devices.values import shortened
 from edgelite_protocol import messages
 from edgelite_protocol.values import to_text
 
@@ -72,7 +73,7 @@ class Twin:
             body[messages.TWIN_REPORTED] = to_text(self.value)
         error = self._error_text()
         if error:
-            body[messages.TWIN_ERROR] = error
+            body[messages.TWIN_ERROR] = shortened(error)
         if self.desired.text is not None:
             body[messages.TWIN_DESIRED] = self.desired.text
             body[messages.TWIN_DESIRED_VERSION] = self.desired.version

@@ -326,3 +326,28 @@ def test_a_sample_has_the_time_at_which_it_came():
     bench.devices.step(90)
     (body,) = bench.recorder.take(messages.REPORT_TELEMETRY)
     assert body[messages.TELEMETRY_TIME] == [1_700_000_000_037, messages.TIME_UNIX]
+
+
+def test_a_driver_s_wrong_word_is_its_property_s_error_and_reaches_no_report():
+    rows = (
+        ("INT", 1 << 64),
+        ("INT", 1.5),
+        ("INT", True),
+        ("FLOAT", float("nan")),
+        ("BOOLEAN", 1),
+        ("STRING", "x" * 2049),
+        ("BYTES", b"x" * 1025),
+    )
+    for property_type, value in rows:
+        bench = Bench({"a": value, "b": 1}, [property_row("a", property_type), property_row("b")])
+        bench.devices.step(0)
+        assert bench.recorder.telemetry() == [{"b": 1}], (property_type, value)
+        twins = {twin[messages.TWIN_PROPERTY]: twin for twin in bench.recorder.twins()}
+        assert twins["a"][messages.TWIN_ERROR] == "the driver gave no %s that can be reported" % property_type
+
+
+def test_long_texts_are_cut():
+    bench = Bench({"a": 1}, [property_row("a")])
+    bench.bus.errors["a"] = "x" * 5000
+    bench.devices.step(0)
+    assert len(bench.recorder.twins()[0][messages.TWIN_ERROR]) == 250
