@@ -120,6 +120,8 @@ class HubSession(Session):
         message.setdefault(m.WELCOME_KEEPALIVE_REST_MS, KEEPALIVE_REST_MS)
         message.setdefault(m.WELCOME_KEEPALIVE_BUSY_MS, KEEPALIVE_BUSY_MS)
         message.setdefault(m.WELCOME_STORED, [])
+        if message.get(m.WELCOME_NEW_JOURNAL):
+            message[m.WELCOME_STORED] = []  # it tells of the original's reports; the copy would drop its own for them
         self._put_control(message)
         self._epoch = message[m.WELCOME_EPOCH]
         self._keepalive.rest_ms = message[m.WELCOME_KEEPALIVE_REST_MS]
