@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,7 @@ from hypothesis import strategies as st
 from edgelite_hub.store.contract import AlreadyExists, Conflict, Store, Transaction
 from edgelite_hub.store.memory import MemoryStore
 from edgelite_hub.store.sqlite import SqliteStore
-
-sys.path.insert(0, str(Path(__file__).parent))
-store_contract = importlib.import_module("store_contract")
+from tests.hub import store_contract
 
 CHECKS = {name[6:]: check for name, check in vars(store_contract).items() if name.startswith("check_")}
 

@@ -52,15 +52,16 @@ class Watches:
         self._writer = writer
         self._open = 0
         self._closing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: asyncio.Event | None = None
         self._unsubscribe: Callable[[], None] | None = None
 
     def close(self) -> None:
-        """End every watch, so that a server that stops does not wait for them."""
+        """End every watch, so that a server that stops does not wait for them. From any thread."""
         self._closing = True
         if self._unsubscribe is not None:
             self._unsubscribe()
-        self._wake()
+        self._notify(0)
 
     def stream(self, scope: Scope) -> AsyncIterator[bytes]:
         """StatusError 429 or 504 before the first byte; later ones come as an ERROR event."""
@@ -121,7 +122,7 @@ class Watches:
                 yield event
             if changes:
                 continue
-            woken = await self._wait(changed, min(deadline - loop.time(), BOOKMARK_INTERVAL_S))
+            woken = not self._closing and await self._wait(changed, min(deadline - loop.time(), BOOKMARK_INTERVAL_S))
             ending = self._closing or loop.time() >= deadline
             if scope.options.bookmarks and (ending or not woken):
                 yield BOOKMARK, bookmark(scope.kind, revision)
@@ -138,17 +139,17 @@ class Watches:
         return changes, changes[-1].revision if changes else newest
 
     def _signal(self) -> asyncio.Event:
-        if self._unsubscribe is None and not self._closing:
-            loop = asyncio.get_running_loop()
-
-            def notify(revision: int) -> None:
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(self._wake)
-
-            self._unsubscribe = self._writer.store.subscribe(notify)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._unsubscribe = self._writer.store.subscribe(self._notify)
         if self._changed is None:
             self._changed = asyncio.Event()
         return self._changed
+
+    def _notify(self, revision: int) -> None:
+        """From the writer's thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         if self._changed is not None:
