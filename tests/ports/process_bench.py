@@ -158,7 +158,7 @@ def main() -> None:
     agent.supervisor.restore(monotonic_ms())
     agent.supervisor.set_desired(KEY, cbor.decode(form.read_bytes()), monotonic_ms())
     while True:
-        agent.round(wait_ms=1000)
+        agent.round(wait_ms=50)
         sys.stdout.write(f"{agent.state()} {agent.row().get('pid')} {agent.row().get('restarts')}\n")
         sys.stdout.flush()
 

@@ -46,6 +46,7 @@ class ArtifactStore(ArtifactStoreContract):
             raise _failure("cannot read", self._path(digest, ".part"), error) from error
 
     def append(self, digest: bytes, offset_bytes: int, data: bytes) -> None:
+        """`offset_bytes` is where the last piece ended."""
         path = self._path(digest, ".part")
         if offset_bytes + len(data) > SIZE_BYTES_MAX:
             raise PlatformError("an artifact may have %d bytes, no more" % SIZE_BYTES_MAX)
@@ -61,7 +62,8 @@ class ArtifactStore(ArtifactStoreContract):
     def _append(self, descriptor: int, offset_bytes: int, data: bytes) -> None:
         size_bytes = os.fstat(descriptor).st_size
         if offset_bytes != size_bytes:
-            raise MisuseError("artifact data for offset %d, but %d bytes are there" % (offset_bytes, size_bytes))
+            # Not misuse: it may have been discarded as garbage while its last pieces were on their way.
+            raise PlatformError("artifact data for offset %d, but %d bytes are there" % (offset_bytes, size_bytes))
         view = memoryview(data)
         while view:
             written = os.pwrite(descriptor, view, offset_bytes)

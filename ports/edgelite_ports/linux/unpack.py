@@ -38,19 +38,23 @@ def _unpack_entry(archive: int, root: int, entry: "Entry") -> None:
     parts = entry.path.split("/")
     try:
         parent = _open_directory(root, parts[:-1])
-    except NotADirectoryError as error:  # O_NOFOLLOW with O_DIRECTORY says so of a link too
-        raise UstarError("ustar_path", entry.path + ": its parent is a link or a file") from error
-    try:
-        if entry.kind == DIRECTORY:
-            _make_directory(parent, parts[-1])
-        elif entry.kind == SYMLINK:
-            os.symlink(entry.target, parts[-1], dir_fd=parent)
-        else:
-            _unpack_file(archive, parent, parts[-1], entry)
+        try:
+            _make_entry(archive, parent, parts[-1], entry)
+        finally:
+            os.close(parent)
+    except NotADirectoryError as error:  # what O_NOFOLLOW with O_DIRECTORY says of a link too
+        raise UstarError("ustar_path", entry.path + ": leads through a link or a file") from error
     except FileExistsError as error:
         raise UstarError("ustar_path", entry.path + ": is in the archive twice") from error
-    finally:
-        os.close(parent)
+
+
+def _make_entry(archive: int, parent: int, name: str, entry: "Entry") -> None:
+    if entry.kind == DIRECTORY:
+        _make_directory(parent, name)
+    elif entry.kind == SYMLINK:
+        os.symlink(entry.target, name, dir_fd=parent)
+    else:
+        _unpack_file(archive, parent, name, entry)
 
 
 def _open_directory(root: int, parts: "list[str]") -> int:

@@ -1,0 +1,251 @@
+"""Logs: rotation within the budget, reading across it, and what a busy writer loses."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgelite_ports.linux.log_reader import LogReader
+from edgelite_ports.linux.logs import LOOK_MS_MAX, LOOK_MS_MIN, LogStore
+from edgelite_protocol.errors import PlatformError
+
+SEGMENT = 4096
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LogStore:
+    (tmp_path / "u1").mkdir()
+    return LogStore(str(tmp_path), SEGMENT)
+
+
+def log_path(tmp_path: Path) -> Path:
+    return tmp_path / "u1/main.log"
+
+
+def write(path: Path, data: bytes) -> None:
+    """As a workload does: append, whatever happened to the file before."""
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def read_all(reader: LogReader, piece_bytes: int = 100) -> bytes:
+    pieces = []
+    while data := reader.read(piece_bytes):
+        assert len(data) <= piece_bytes
+        pieces.append(data)
+    return b"".join(pieces)
+
+
+def lines(first: int, last: int) -> bytes:
+    return b"".join(b"line %06d\n" % number for number in range(first, last + 1))
+
+
+def test_a_log_is_cut_when_it_has_reached_a_segment(store: LogStore, tmp_path: Path) -> None:
+    path = log_path(tmp_path)
+    store.begin(str(path), 0)
+    write(path, b"x" * (SEGMENT - 1))
+    store.step(1000)
+    assert path.stat().st_size == SEGMENT - 1
+    write(path, b"yz")
+    store.step(61000)
+    assert path.stat().st_size == 0
+    assert (tmp_path / "u1/main.log.1").read_bytes() == b"x" * (SEGMENT - 2) + b"yz"
+
+
+def test_a_log_that_grew_without_an_agent_is_cut_to_its_end(tmp_path: Path) -> None:
+    path = log_path(tmp_path)
+    path.parent.mkdir()
+    write(path, lines(1, 10_000))
+    store = LogStore(str(tmp_path), SEGMENT)
+    store.step(0)
+    assert path.stat().st_size == 0
+    assert (tmp_path / "u1/main.log.1").read_bytes() == lines(1, 10_000)[-SEGMENT:]
+
+
+def test_the_budget_holds_whatever_is_written_at_each_look(store: LogStore, tmp_path: Path) -> None:
+    path = log_path(tmp_path)
+    now_ms = 0
+    for instance in range(3):
+        store.begin(str(path), now_ms)
+        for _ in range(20):
+            write(path, lines(1, 100 * (instance + 1)))
+            now_ms += 60000
+            store.step(now_ms)
+            sizes = {file.name: file.stat().st_size for file in path.parent.iterdir()}
+            assert sizes.get("main.log.1", 0) <= SEGMENT
+            assert sizes.get("main.log.previous", 0) <= 2 * SEGMENT
+            assert sizes.get("main.log", 0) < SEGMENT
+
+
+def test_a_quiet_log_is_looked_at_once_a_minute_a_growing_one_sooner(store: LogStore, tmp_path: Path) -> None:
+    path = log_path(tmp_path)
+    assert store.step(0) is None
+    store.begin(str(path), 0)
+    write(path, b"")
+    assert store.step(LOOK_MS_MIN) == LOOK_MS_MIN + LOOK_MS_MAX
+    write(path, b"x" * (SEGMENT // 4))
+    assert store.step(61000) == 61000 + LOOK_MS_MAX
+    write(path, b"x" * (SEGMENT // 2))
+    assert store.step(121000) == 121000 + 15000  # the last quarter fills in 30 s at that rate
+    write(path, b"x" * 100 * SEGMENT)
+    assert store.step(136000) == 136000 + LOOK_MS_MIN
+
+
+def test_a_full_disk_cuts_without_keeping(store: LogStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = log_path(tmp_path)
+    write(path, b"x" * 10 * SEGMENT)
+    monkeypatch.setattr(os, "sendfile", full)
+    store.step(0)
+    assert [file.name for file in path.parent.iterdir()] == ["main.log"]
+    assert path.stat().st_size == 0
+
+
+def test_a_new_instance_writes_a_new_log_and_the_old_one_is_the_previous(store: LogStore, tmp_path: Path) -> None:
+    path = log_path(tmp_path)
+    write(path, lines(1, 400))
+    store.step(0)
+    write(path, lines(401, 410))
+    store.begin(str(path), 1000)
+    write(path, b"second\n")
+    assert read_all(store.open("u1", "main", -1, True, 0)).endswith(lines(350, 410))
+    assert read_all(store.open("u1", "main", -1, False, 0)) == b"second\n"
+    store.begin(str(path), 2000)
+    assert read_all(store.open("u1", "main", -1, True, 0)) == b"second\n"
+
+
+def test_the_last_lines_are_found_across_a_rotation(store: LogStore, tmp_path: Path) -> None:
+    path = log_path(tmp_path)
+    write(path, lines(1, 400))
+    store.step(0)
+    write(path, lines(401, 405))
+    for count, first in ((0, None), (1, 405), (5, 401), (6, 400), (50, 356)):
+        expected = b"" if first is None else lines(first, 405)
+        assert read_all(store.open("u1", "main", count, False, 0)) == expected
+    everything = read_all(store.open("u1", "main", -1, False, 0))
+    assert everything == lines(1, 405)[-SEGMENT - len(lines(401, 405)) :]
+    assert read_all(store.open("u1", "main", 100_000, False, 0)) == everything
+
+
+def test_a_line_without_an_end_is_a_line(store: LogStore, tmp_path: Path) -> None:
+    write(log_path(tmp_path), b"one\ntwo\nthr")
+    assert read_all(store.open("u1", "main", 1, False, 0)) == b"thr"
+    assert read_all(store.open("u1", "main", 2, False, 0)) == b"two\nthr"
+
+
+def test_a_follower_misses_nothing_across_rotations_and_restarts(store: LogStore, tmp_path: Path) -> None:
+    path = log_path(tmp_path)
+    store.begin(str(path), 0)
+    write(path, lines(1, 10))
+    reader = store.open("u1", "main", -1, False, 0)
+    seen = read_all(reader)
+    number, now_ms = 10, 0
+    for turn in range(12):
+        write(path, lines(number + 1, number + 200))
+        number += 200
+        now_ms += 60000
+        if turn % 3 == 2:
+            store.begin(str(path), now_ms)
+        else:
+            store.step(now_ms)
+        seen += read_all(reader)
+    assert seen == lines(1, number)
+
+
+def test_a_follower_that_is_too_slow_skips(store: LogStore, tmp_path: Path) -> None:
+    path = log_path(tmp_path)
+    write(path, b"first\n")
+    reader = store.open("u1", "main", -1, False, 0)
+    for turn in range(3):
+        write(path, b"%d" % turn * SEGMENT)
+        store.step(turn * 60000)
+    assert read_all(reader) == b"2" * SEGMENT
+
+
+def test_logs_that_there_are_not_are_said(store: LogStore) -> None:
+    for uid, container, previous in (
+        ("u1", "main", False),
+        ("u1", "main", True),
+        ("..", "x", False),
+        ("u1", "../x", False),
+    ):
+        with pytest.raises(PlatformError):
+            store.open(uid, container, -1, previous, 0)
+
+
+def test_a_removed_log_is_forgotten(store: LogStore, tmp_path: Path) -> None:
+    write(log_path(tmp_path), b"x")
+    assert store.step(0) is not None
+    log_path(tmp_path).unlink()
+    store.step(60000)
+    assert store.step(120000) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.binary(max_size=3000), max_size=12), st.integers(1, 5000), st.integers(0, 8))
+def test_tails_are_those_of_the_whole_text(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], piece_bytes: int, count: int
+) -> None:
+    """Of what the two files hold together."""
+    directory = tmp_path_factory.mktemp("logs")
+    path = log_path(directory)
+    path.parent.mkdir()
+    store = LogStore(str(directory), SEGMENT)
+    write(path, b"")
+    for turn, piece in enumerate(pieces):
+        write(path, piece)
+        store.step(turn * 60000)
+    older = path.with_name("main.log.1")
+    whole = (older.read_bytes() if older.exists() else b"") + path.read_bytes()
+    expected = tail(whole, count)
+    assert read_all(store.open("u1", "main", count, False, 0), piece_bytes) == expected
+
+
+def tail(text: bytes, count: int) -> bytes:
+    found = [line + b"\n" for line in text.split(b"\n")]
+    found[-1] = found[-1][:-1]
+    if not found[-1]:
+        found.pop()
+    return b"".join(found[-count:]) if count else b""
+
+
+def test_a_busy_writer_loses_next_to_nothing(tmp_path: Path) -> None:
+    """A writer of numbered lines at full speed for a second, cut as often as can be: the loss is counted."""
+    path = log_path(tmp_path)
+    path.parent.mkdir()
+    program = (
+        "import os,sys,time\n"
+        "d=os.open(sys.argv[1],os.O_WRONLY|os.O_APPEND|os.O_CREAT); n=0; end=time.monotonic()+1\n"
+        "while time.monotonic()<end:\n n+=1; os.write(d,b'%09d\\n'%n)\n"
+        "print(n)"
+    )
+    store = LogStore(str(tmp_path), 64 * 1024)
+    with subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE) as writer:
+        while not path.exists():
+            time.sleep(0.001)
+        reader = store.open("u1", "main", -1, False, 0)
+        seen, rotations, now_ms = b"", 0, 0
+        while writer.poll() is None:
+            now_ms += LOOK_MS_MAX
+            before = path.stat().st_size
+            store.step(now_ms)
+            rotations += before >= 64 * 1024
+            seen += read_all(reader, 65536)
+        seen += read_all(reader, 65536)
+        written = int(writer.stdout.read())  # type: ignore[union-attr]
+    numbers = [int(line) for line in seen.split() if len(line) == 9]  # one that the cut tore is lost
+    lost = written - len(numbers)
+    assert rotations > 5
+    assert numbers == sorted(set(numbers)), "nothing twice, nothing out of order"
+    assert lost <= written * 0.02, (lost, written, rotations)
+    sys.stdout.write(f"\n{lost} of {written} lines lost in {rotations} rotations\n")
