@@ -1,3 +1,5 @@
 """The edgelite agent: a core without I/O. Import the module that you need; this package loads none by itself."""
 
-__version__ = "0.1.0"
+from edgelite_protocol.release import VERSION as __version__
+
+__all__ = ["__version__"]

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from edgelite import __version__
+from edgelite_protocol.release import VERSION
 
 from ..registry import Kind, Registry
 from ..status import no_such_path
@@ -64,7 +64,7 @@ def _version() -> dict[str, str]:
     return {
         "major": KUBERNETES_MAJOR,
         "minor": KUBERNETES_MINOR,
-        "gitVersion": f"v{KUBERNETES_MAJOR}.{KUBERNETES_MINOR}.0+edgelite.{__version__}",
+        "gitVersion": f"v{KUBERNETES_MAJOR}.{KUBERNETES_MINOR}.0+edgelite.{VERSION}",
         "gitCommit": "",
         "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z",

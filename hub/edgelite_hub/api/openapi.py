@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edgelite import __version__
+from edgelite_protocol.release import VERSION
 
 from .. import schema
 from ..registry import Kind, Registry
@@ -19,9 +19,7 @@ from .errors import json_response
 
 def routes(registry: Registry) -> list[Route]:
     async def index(request: Request) -> Response:
-        paths = {
-            _path(kind): {"serverRelativeURL": f"/openapi/v3/{_path(kind)}?hash={__version__}"} for kind in registry
-        }
+        paths = {_path(kind): {"serverRelativeURL": f"/openapi/v3/{_path(kind)}?hash={VERSION}"} for kind in registry}
         return json_response({"paths": paths})
 
     async def document(request: Request) -> Response:
@@ -43,7 +41,7 @@ def _path(kind: Kind) -> str:
 def _document(kinds: list[Kind]) -> dict[str, Any]:
     return {
         "openapi": "3.0.0",
-        "info": {"title": "edgelite", "version": __version__},
+        "info": {"title": "edgelite", "version": VERSION},
         "paths": dict(_operation(kind) for kind in kinds),
         "components": {"schemas": {_schema_name(kind): _kind_schema(kind) for kind in kinds}},
     }
