@@ -64,7 +64,7 @@ def _node_info(hello: dict[int, Any], capabilities: dict[Any, Any]) -> Object:
         "systemUUID": "",
         "bootID": bytes(boot_id).hex(),
         "kernelVersion": _text(capabilities.get("kernel")),
-        "osImage": _text(capabilities.get("os")),
+        "osImage": _text(capabilities.get("os_image")) or _text(capabilities.get("os")),
         "containerRuntimeVersion": "edgelite://" + _text(capabilities.get("runtime")),
         "kubeletVersion": _text(capabilities.get("agent")),
         "kubeProxyVersion": "",

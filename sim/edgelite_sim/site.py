@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,7 @@ class Site:
         self.meter_log = folder / "meter.log"
         self.processes: dict[str, Process] = {}
         self.client: Client
+        self.asking = threading.Lock()
         self.node_port = 0
         self.meter_port = 0
 
@@ -166,7 +168,9 @@ class Site:
         await self.command("apply", "-f", str(path))
 
     def get(self, path: str, **query: Any) -> Any:
-        return self.client.request("GET", path, query)
+        """From any thread: probes run in threads of their own, and the client has one connection."""
+        with self.asking:
+            return self.client.request("GET", path, query)
 
     async def stop(self) -> None:
         """Agents leave their workloads alone, so delete those first."""

@@ -1,5 +1,6 @@
 """The agent's state directory, and the lock that keeps a second agent out of it."""
 
+import binascii
 import errno
 import fcntl
 import os
@@ -66,8 +67,9 @@ class State:
             self._lock = None
 
     def runtime_path(self, node: str) -> str:
-        """Where things live that may vanish with a reboot: under /run where this user may write there."""
-        path = os.path.join(RUNTIME_PATH, node)
+        """Where things live that may vanish with a reboot: under /run where this user may write there. The state
+        directory is part of the name, so that two nodes of one name (of two hubs, of two tests) don't meet."""
+        path = os.path.join(RUNTIME_PATH, "%s-%08x" % (node, binascii.crc32(self.path.encode())))
         try:
             os.makedirs(path, 0o700, exist_ok=True)
         except OSError:

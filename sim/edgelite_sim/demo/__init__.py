@@ -65,10 +65,11 @@ def main(arguments: list[str]) -> int:
     good = False
     try:
         good = asyncio.run(run(folder.resolve()))
-    except (SiteError, Failure) as error:
-        sys.stderr.write(f"edgelite demo: FAILED: {error}\nLogs and journals are kept in {folder}\n")
-        return 1
-    finally:
-        if good and not given.keep:
-            shutil.rmtree(folder, ignore_errors=True)
+    except* (SiteError, Failure) as group:
+        for error in group.exceptions:
+            sys.stderr.write(f"edgelite demo: FAILED: {error}\n")
+    if good and not given.keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        sys.stderr.write(f"Logs and journals are kept in {folder}\n")
     return 0 if good else 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import signal
 
 from edgelite_sim.demo import watch
 from edgelite_sim.demo.stage import NODES, TROUBLED, Stage, now_ms
@@ -121,14 +122,11 @@ class Story:
         )
 
     async def compare(self) -> Verdict:
-        """Stop reading, let the last read arrive, then hold the meter's log against the hub's store."""
-        self.act("the Device is deleted; the meter's own log is compared with the hub's store")
+        """Let the meter answer no more, let the last read arrive, then hold its log against the hub's store."""
         await asyncio.sleep(QUIET_S)
+        self.act("the meter is switched off; its own log is compared with the hub's store")
         stage = self.stage
-        await stage.link.heal()
-        await self.delivered()
-        await stage.command("delete", "-f", str(stage.folder / "meter.yaml"))
-        await asyncio.sleep(1.5)
+        await stage.processes["meter"].end(signal.SIGTERM)
         with contextlib.suppress(SiteError):  # the verdict says what is missing, better than a timeout
             await self.delivered()
         dead = [(start - IN_FLIGHT_MS, end) for start, end in stage.dead]
@@ -137,16 +135,18 @@ class Story:
 
     async def tell(self) -> Verdict:
         await self.set_up()
-        looking = asyncio.create_task(watch.keep_looking(self.stage, self.view))
-        try:
-            await self.apply()
-            await asyncio.sleep(QUIET_S)
-            refused = f"outage 1: {TROUBLED}'s connection is dropped and new ones are refused, for {OUTAGE_S:.0f} s"
-            await self.outage(REFUSED, refused, trouble=True)
-            await asyncio.sleep(QUIET_S)
-            silent = f"outage 2: {TROUBLED}'s link falls silent, no FIN, no RST, for {OUTAGE_S:.0f} s"
-            await self.outage(SILENT, silent, trouble=False)
-            return await self.compare()
-        finally:
+        async with asyncio.TaskGroup() as tasks:
+            looking = tasks.create_task(watch.keep_looking(self.stage, self.view))
+            verdict = await self.acts()
             looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+        return verdict
+
+    async def acts(self) -> Verdict:
+        await self.apply()
+        await asyncio.sleep(QUIET_S)
+        refused = f"outage 1: {TROUBLED}'s connection is dropped and new ones are refused, for {OUTAGE_S:.0f} s"
+        await self.outage(REFUSED, refused, trouble=True)
+        await asyncio.sleep(QUIET_S)
+        silent = f"outage 2: {TROUBLED}'s link falls silent, no FIN, no RST, for {OUTAGE_S:.0f} s"
+        await self.outage(SILENT, silent, trouble=False)
+        return await self.compare()

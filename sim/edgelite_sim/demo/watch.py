@@ -15,7 +15,7 @@ COUNTER = "answered_reads"
 DEVICE = "meter"
 TELEMETRY = f"/apis/edgelite.dev/v1/namespaces/default/devices/{DEVICE}/telemetry"
 DEVICE_PATH = f"/apis/devices.kubeedge.io/v1beta1/namespaces/default/devices/{DEVICE}"
-SAMPLES_MAX = 100000
+SAMPLES_MAX = 10000  # the most that the hub gives at once; the demo makes a fiftieth of it
 PERIOD_S = 0.5
 
 
@@ -79,10 +79,13 @@ def look_around(stage: Stage, picture: Picture) -> None:
 
 
 async def keep_looking(stage: Stage, view: View) -> None:
+    said = ""
     while True:
         try:
             await asyncio.to_thread(look_around, stage, view.picture)
         except Failure as failure:
-            view.say(f"looking at the hub: {failure.text}")
+            if failure.text != said:
+                view.say(f"looking at the hub: {failure.text}")
+            said = failure.text
         view.show()
         await asyncio.sleep(PERIOD_S)
