@@ -36,17 +36,18 @@ RETRY = "retry"
 NOTHING = ""
 WRITE = "write"
 READ = "read"
+KEEP = "keep"  # over restarts: this text is settled
 
 TABLE = {
-    (UNREAD, EQUAL): (SETTLED, NOTHING),
+    (UNREAD, EQUAL): (SETTLED, KEEP),
     (UNREAD, DIFFERENT): (WRITING, WRITE),
     (UNREAD, NO_VALUE): (FAILED, NOTHING),
     (WRITING, WRITTEN): (READING_BACK, READ),
     (WRITING, REFUSED): (FAILED, NOTHING),
-    (READING_BACK, EQUAL): (SETTLED, NOTHING),
+    (READING_BACK, EQUAL): (SETTLED, KEEP),
     (READING_BACK, DIFFERENT): (FAILED, NOTHING),
     (READING_BACK, NO_VALUE): (FAILED, NOTHING),
-    (FAILED, EQUAL): (SETTLED, NOTHING),
+    (FAILED, EQUAL): (SETTLED, KEEP),
     (FAILED, RETRY): (UNREAD, READ),
 }
 
@@ -87,10 +88,11 @@ class Desired:
         self.state = UNREAD
         return True
 
-    def settled_before(self, text: str) -> None:
-        """What an earlier run of the agent has kept."""
-        self.text = text
-        self.state = SETTLED
+    def recall(self, text: "str | None") -> None:
+        """Take what an earlier run of the agent has kept as settled; None where it has nothing."""
+        if text is not None:
+            self.text = text
+            self.state = SETTLED
 
     def impossible(self, text: str) -> None:
         self.state = IMPOSSIBLE

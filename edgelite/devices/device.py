@@ -1,13 +1,13 @@
 """One device: its cycles, its twins, and what the hub is told of it."""
 
 from edgelite.devices import desired as desired_states
+from edgelite.devices.kept import Kept
+from edgelite.devices.reports import Reports
 from edgelite.devices.rules import Hold
-from edgelite.devices.schedule import Cycle
+from edgelite.devices.schedule import Cycle, earlier
 from edgelite.devices.twin import Twin
-from edgelite.devices.values import fault_of, shortened, size_bytes
+from edgelite.devices.values import fault_of, shortened
 from edgelite.driver import ConfigurationError, Request, Result
-from edgelite.journal import SPACE_TWIN
-from edgelite_protocol import messages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from edgelite.devices.lines import Line
 
 DEVICE_HOLD_MS = 10_000  # between two reports of one device's state
-REPORT_BYTES_MAX = 2_000  # of the values in one telemetry report: it must fit the smallest frame with room to spare
 ONCE_AGAIN_MS = 60_000  # until a property that is read once is asked for again, when it gave no value
 
 
@@ -41,7 +40,8 @@ class Device:
     ) -> None:
         self.key = key
         self.line: Line | None = None
-        self._context = context
+        self._reports = Reports(context, key)
+        self._kept = Kept(context.journal, key)
         self._submit = submit
         self._config: DeviceConfig | None = None
         self._twins: dict[str, Twin] = {}
@@ -49,6 +49,7 @@ class Device:
         self._state = ""  # "" until something is known
         self._reason = ""
         self._hold = Hold(DEVICE_HOLD_MS)
+        self._states_ms: int | None = None  # when to look at all twins again: nothing changes in between
 
     # ---- configuration
 
@@ -66,7 +67,7 @@ class Device:
             twin = old_twins.get(property.name)
             if twin is None or twin.property.source != property.source:
                 twin = Twin(property)
-                self._recall(twin)
+                twin.desired.recall(self._kept.settled(config.uid, property.name))
             twin.property = property
             self._twins[property.name] = twin
         for name in old_twins:
@@ -74,12 +75,14 @@ class Device:
                 old_twins[name].is_gone = True
         self._renew_cycles(now_ms)
         self._take_desired(now_ms)
+        self._states_ms = now_ms
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, now_ms: int) -> None:
         """Its configuration is no good: it reads nothing until a better one comes."""
         self.stop()
+        self._states_ms = now_ms
         self._state = "unhealthy"
-        self._reason = shortened(reason)
+        self._reason = reason
 
     def stop(self) -> None:
         """What is in flight is nobody's any more."""
@@ -92,11 +95,7 @@ class Device:
 
     def forget(self) -> None:
         """The device is gone: so is what was kept of it."""
-        journal = self._context.journal
-        prefix = self.key + "/"
-        keys = [key for key in journal.keys(SPACE_TWIN) if key.startswith(prefix)]
-        if keys:
-            journal.write([("delete", SPACE_TWIN, key) for key in keys])
+        self._kept.forget()
 
     def _renew_cycles(self, now_ms: int) -> None:
         periods = sorted({twin.property.collect_ms for twin in self._twins.values()})
@@ -128,9 +127,10 @@ class Device:
             if due_ms is not None:
                 twins = [twin for twin in self._twins.values() if twin.property.collect_ms == cycle.period_ms]
                 self._read(twins, cycle, due_ms, now_ms)
-            if cycle.due_ms is not None and (deadline_ms is None or cycle.due_ms < deadline_ms):
-                deadline_ms = cycle.due_ms
-        return self._report_states(now_ms, deadline_ms)
+            deadline_ms = earlier(deadline_ms, cycle.due_ms)
+        if self._states_ms is not None and now_ms >= self._states_ms:
+            self._states_ms = self._look_at_states(now_ms)
+        return earlier(deadline_ms, self._states_ms)
 
     def finish(self, collection: Collection, result: Result, now_ms: int) -> None:
         """The end of one request."""
@@ -139,6 +139,7 @@ class Device:
         twins = [twin for twin in collection.twins if not twin.is_gone]
         if not twins:
             return
+        self._states_ms = now_ms
         self._notice_presence(result)
         if collection.is_write:
             self._finish_write(twins[0], result, now_ms)
@@ -163,7 +164,7 @@ class Device:
             return
         self._state = "offline"
         for name in sorted(result.errors):
-            self._reason = shortened(result.errors[name])
+            self._reason = result.errors[name]
             break
 
     def _finish_read(self, collection: Collection, twins: "list[Twin]", result: Result, now_ms: int) -> None:
@@ -182,7 +183,7 @@ class Device:
         cycle = collection.cycle
         if result.errors and cycle is not None and cycle.period_ms == 0:
             cycle.due_ms = now_ms + ONCE_AGAIN_MS
-        self._report_values(passed, time_ms)
+        self._reports.values(passed, time_ms)
         for twin in twins:
             self._compare(twin, now_ms)
 
@@ -223,8 +224,8 @@ class Device:
             self._send(collection, twin.desired.value, now_ms)
         elif action == desired_states.READ:
             self._read([twin], None, now_ms, now_ms)
-        elif twin.desired.state == desired_states.SETTLED:
-            self._keep(twin)
+        elif action == desired_states.KEEP and self._config is not None:
+            self._kept.settle(self._config.uid, twin.property.name, twin.desired.text or "")
 
     def _retry_desired(self, twin: Twin, now_ms: int) -> "int | None":
         """The time of the next try, None when there is none to wait for."""
@@ -236,83 +237,28 @@ class Device:
         self._act(twin, desired.happen(desired_states.RETRY, "", now_ms), now_ms)
         return None
 
-    def _place(self, twin: Twin) -> str:
-        return self.key + "/" + twin.property.name
-
-    def _keep(self, twin: Twin) -> None:
-        uid = self._config.uid if self._config else ""
-        text = "%s %s" % (uid, twin.desired.text)
-        self._context.journal.write([("put", SPACE_TWIN, self._place(twin), text.encode())])
-
-    def _recall(self, twin: Twin) -> None:
-        """What was settled in an earlier run, unless it was said of another device with this name."""
-        kept = self._context.journal.get(SPACE_TWIN, self._place(twin))
-        if kept is None or self._config is None:
-            return
-        uid, _, text = str(bytes(kept), "utf-8").partition(" ")
-        if uid == self._config.uid:
-            twin.desired.settled_before(text)
-
     # ---- reports
 
-    def _report_values(self, values: "dict[str, int | float | str | bool | bytes]", time_ms: int) -> None:
-        part: dict[str, int | float | str | bool | bytes] = {}
-        part_bytes = 0
-        for name in sorted(values):
-            value_bytes = size_bytes(name) + size_bytes(values[name])
-            if part and part_bytes + value_bytes > REPORT_BYTES_MAX:
-                self._report_part(part, time_ms)
-                part = {}
-                part_bytes = 0
-            part[name] = values[name]
-            part_bytes += value_bytes
-        if part:
-            self._report_part(part, time_ms)
-
-    def _report_part(self, values: "dict[str, int | float | str | bool | bytes]", time_ms: int) -> None:
-        body: dict[int, object] = {
-            messages.REPORT: messages.REPORT_TELEMETRY,
-            messages.TELEMETRY_DEVICE: self.key,
-            messages.TELEMETRY_TIME: self._context.clock.time(time_ms),
-            messages.TELEMETRY_VALUES: values,
-        }
-        self._context.report(messages.LANE_TELEMETRY, body, None)
-
-    def _report_states(self, now_ms: int, deadline_ms: "int | None") -> "int | None":
+    def _look_at_states(self, now_ms: int) -> "int | None":
+        """Tell what is due of twins and device, try desired values again; when to look next."""
+        deadline_ms: int | None = None
         for twin in self._twins.values():
-            due_ms = self._retry_desired(twin, now_ms)
-            if due_ms is not None and (deadline_ms is None or due_ms < deadline_ms):
-                deadline_ms = due_ms
+            deadline_ms = earlier(deadline_ms, self._retry_desired(twin, now_ms))
             due_ms = twin.report_deadline_ms()
             if due_ms is not None and due_ms <= now_ms:
-                self._report_twin(twin, now_ms)
-            elif due_ms is not None and (deadline_ms is None or due_ms < deadline_ms):
-                deadline_ms = due_ms
-        return self._report_presence(now_ms, deadline_ms)
+                self._reports.twin(twin, now_ms)
+            else:
+                deadline_ms = earlier(deadline_ms, due_ms)
+        return earlier(deadline_ms, self._report_presence(now_ms))
 
-    def _report_twin(self, twin: Twin, now_ms: int) -> None:
-        time = self._context.clock.time(twin.time_ms)
-        body = twin.report(self.key, time, self._context.journal.generation, now_ms)
-        self._context.report(messages.LANE_STATE, body, "t/" + self._place(twin))
-
-    def _report_presence(self, now_ms: int, deadline_ms: "int | None") -> "int | None":
+    def _report_presence(self, now_ms: int) -> "int | None":
         state = (self._state, self._reason)
         due_ms = self._hold.deadline_ms(state) if self._state else None
-        if due_ms is None:
-            return deadline_ms
-        if due_ms > now_ms:
-            return due_ms if deadline_ms is None or due_ms < deadline_ms else deadline_ms
+        if due_ms is None or due_ms > now_ms:
+            return due_ms
         self._hold.tell(state, now_ms)
-        body: dict[int, object] = {
-            messages.REPORT: messages.REPORT_DEVICE,
-            messages.DEVICE_STATE_DEVICE: self.key,
-            messages.DEVICE_STATE_TIME: self._context.clock.time(now_ms),
-            messages.DEVICE_STATE: self._state,
-        }
-        if self._reason:
-            body[messages.DEVICE_STATE_REASON] = self._reason
-        self._context.report(messages.LANE_STATE, body, "d/" + self.key)
-        return deadline_ms
+        self._reports.state(self._state, self._reason, now_ms)
+        return None
 
 
 def _fault(twin: Twin, value: "int | float | str | bool | bytes | None", result: Result) -> str:

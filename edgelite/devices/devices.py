@@ -3,6 +3,7 @@
 from edgelite.devices.config import parse_device
 from edgelite.devices.device import Collection, Device
 from edgelite.devices.lines import Lines
+from edgelite.devices.schedule import earlier
 from edgelite.driver import Bus, ConfigurationError, Request
 from edgelite_protocol import messages
 
@@ -47,7 +48,7 @@ class Devices:
         try:
             config = parse_device(device, self._driver(device))
         except ConfigurationError as error:
-            known.refuse(str(error))
+            known.refuse(str(error), now_ms)
         else:
             known.configure(config, self._lines.acquire(config.driver, config.protocol), now_ms)
         if known.line is not old_line:
@@ -61,11 +62,11 @@ class Devices:
         self._take_results(now_ms)
         deadline_ms: int | None = None
         for device in self._devices.values():
-            deadline_ms = _earlier(deadline_ms, device.step(now_ms))
+            deadline_ms = earlier(deadline_ms, device.step(now_ms))
         if self._take_results(now_ms):  # a bus may answer at once, for a unit that it knows to be silent
             for device in self._devices.values():
-                deadline_ms = _earlier(deadline_ms, device.step(now_ms))
-        return _earlier(deadline_ms, self._lines.step(now_ms))
+                deadline_ms = earlier(deadline_ms, device.step(now_ms))
+        return earlier(deadline_ms, self._lines.step(now_ms))
 
     def buses(self) -> "list[Bus]":
         return self._lines.buses()
@@ -117,9 +118,3 @@ class Devices:
                     collection.device.finish(collection, result, now_ms)
             results = self._lines.results()
         return had_results
-
-
-def _earlier(one: "int | None", other: "int | None") -> "int | None":
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)

@@ -1,5 +1,6 @@
 """The buses that the devices of a node share, each opened while somebody needs it."""
 
+from edgelite.devices.schedule import earlier
 from edgelite.driver import Bus, Result
 from edgelite.effects import Channel, Close, Open
 
@@ -69,9 +70,7 @@ class Lines:
     def step(self, now_ms: int) -> "int | None":
         deadline_ms: int | None = None
         for line in self._lines.values():
-            line_ms = line.bus.step(now_ms)
-            if line_ms is not None and (deadline_ms is None or line_ms < deadline_ms):
-                deadline_ms = line_ms
+            deadline_ms = earlier(deadline_ms, line.bus.step(now_ms))
             if not line.is_asked and line.bus.wants_open(now_ms):
                 line.is_asked = True
                 self._emit(Open(line, line.target))

@@ -26,3 +26,10 @@ class Cycle:
             return None
         self.missed += late
         return due_ms + late * self.period_ms
+
+
+def earlier(one: "int | None", other: "int | None") -> "int | None":
+    """Of two deadlines; None is none."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

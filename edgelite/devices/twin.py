@@ -56,18 +56,19 @@ class Twin:
             return 0
         return self._hold.deadline_ms((self.quality, self.error))
 
-    def report(self, device: str, time: "list[object]", generation: int, now_ms: int) -> "dict[int, object]":
-        """The body of the report, which counts as told from now on."""
+    def version(self, generation: int) -> int:
+        """Of the last report: it grows with each, over restarts too, as the journal's generation does."""
+        return generation << VERSION_RUN_BITS | self._count
+
+    def report(self, now_ms: int) -> "dict[int, object]":
+        """What the twin itself says in a report; it counts as told from now on."""
         self._hold.tell((self.quality, self.error), now_ms)
         self._told_desired = self._desired_state()
         self._count += 1
         body: dict[int, object] = {
             messages.REPORT: messages.REPORT_TWIN,
-            messages.TWIN_DEVICE: device,
             messages.TWIN_PROPERTY: self.property.name,
-            messages.TWIN_TIME: time,
             messages.TWIN_QUALITY: self.quality,
-            messages.TWIN_VERSION: generation << VERSION_RUN_BITS | self._count,
         }
         if self.value is not None and self.property.report_to_cloud:
             body[messages.TWIN_REPORTED] = to_text(self.value)

@@ -13,10 +13,10 @@ EVENTS = (d.EQUAL, d.DIFFERENT, d.NO_VALUE, d.WRITTEN, d.REFUSED, d.RETRY)
 EXPECTED = (
     # EQUAL, DIFFERENT, NO_VALUE, WRITTEN, REFUSED, RETRY
     ("", "", "", "", "", ""),
-    ("settled", "writing write", "failed", "", "", ""),
+    ("settled keep", "writing write", "failed", "", "", ""),
     ("", "", "", "reading back read", "failed", ""),
-    ("settled", "failed", "failed", "", "", ""),
-    ("settled", "", "", "", "", "unread read"),
+    ("settled keep", "failed", "failed", "", "", ""),
+    ("settled keep", "", "", "", "", "unread read"),
     ("", "", "", "", "", ""),
     ("", "", "", "", "", ""),
 )
