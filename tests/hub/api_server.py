@@ -140,6 +140,7 @@ def serving(store: Store | None = None, tls: tuple[Path, Path] | None = None, ex
         hub = TestHub(used, writer)
         app = create_app(hub, extra_routes)
         config = uvicorn.Config(app, log_level="error", lifespan="off", http="h11", loop="asyncio", ws="none")
+        config.timeout_graceful_shutdown = 1  # a client's idle TLS connections would hold it for 30 s
         if tls is not None:
             config.ssl_certfile, config.ssl_keyfile = tls
         server = uvicorn.Server(config)
