@@ -21,10 +21,11 @@ _STEP_BYTES_MAX = 16384
 
 
 class Cleaner:
-    def __init__(self, storage: Storage, log: Log, copy: "Copy") -> None:
+    def __init__(self, storage: Storage, log: Log, copy: "Copy", damage: "Callable[[str], None]") -> None:
         self._storage = storage
         self._log = log
         self._copy = copy
+        self._damage = damage
         self._segment: Segment | None = None
         self._reader: Reader | None = None
         self._copied = False
@@ -33,10 +34,13 @@ class Cleaner:
 
     def wanted(self, live_bytes: int) -> bool:
         """Whether the log holds so much more than what is needed of it that cleaning gains more than it writes."""
-        if len(self._log.segments) < 3:
-            return False
+        count = len(self._log.segments)
+        if count < 2 or self._log.segments[0].segment_id >= self._log.durable[0]:
+            return False  # what is not durable may not even be readable yet
+        if count < 3:
+            return self._log.spare is None
         capacity = self._log.segments[0].data_end - layout.HEADER_SLOT_BYTES
-        return len(self._log.segments) - 1 > 1 + (live_bytes * 4 // 3 + capacity - 1) // capacity
+        return count - 1 > 1 + (live_bytes * 4 // 3 + capacity - 1) // capacity
 
     def is_copying(self) -> bool:
         return self._reader is not None or self._copied
@@ -66,7 +70,10 @@ class Cleaner:
             start = reader.offset_bytes
             record = reader.next()
             if record is None:
-                if start >= reader.end or not reader.resync():
+                if start >= reader.end:
+                    return False
+                self._damage("%s: damage at offset %d found while copying" % (reader.name, start))
+                if not reader.resync():
                     return False
                 continue
             self._copy(self._place(record), record)

@@ -55,7 +55,7 @@ class Journal:
         telemetry_log = Log(storage, self._files, layout.STREAM_TELEMETRY)
         self._telemetry = Telemetry(storage, telemetry_log, limits, self._note_damage)
         self._logs = (self._state.log, telemetry_log)
-        self._cleaner = Cleaner(storage, self._state.log, self._state.copy_forward)
+        self._cleaner = Cleaner(storage, self._state.log, self._state.copy_forward, self._note_damage)
         self._commit = GroupCommit(limits.group_window_ms, limits.lazy_window_ms)
         self._names = Names(random_bytes)
         self._damage: list[str] = []
@@ -184,6 +184,14 @@ class Journal:
         self._write_names()
         self.urgent()
 
+    def rename_generation(self) -> int:
+        """This journal is an older copy, and the original may have used the names of this generation: give its
+        reports, those that are there and later ones, a fresh journal id. Send none before the position is durable."""
+        self._names.rename()
+        self._write_names()
+        self.urgent()
+        return self.position
+
     # ---- state by key
 
     def get(self, space: int, key: str) -> "bytes | None":
@@ -207,7 +215,7 @@ class Journal:
         try:
             self._state.write(records)
         except StorageFullError:
-            if not self._telemetry.remove_oldest():
+            if not self._telemetry.give_spare() and not self._telemetry.remove_oldest():
                 raise
             self._state.write(records)
             self._commit.want(URGENT)
@@ -355,14 +363,16 @@ class Journal:
         if self.durable_position == 0:
             return  # nothing else is made before the first segment is durable (see _check_fresh)
         self._shrink_telemetry()
-        if now_ms < self._room_retry_ms:
+        if now_ms < self._room_retry_ms and not self._files.free:
             return
         try:
             self._clean()
-            self._make_spares()
+            self._state.log.make_spare()
         except StorageFullError:
             self._room_retry_ms = now_ms + _ROOM_RETRY_MS
             self._give_way()
+        else:
+            self._telemetry.make_ready()
 
     def _shrink_telemetry(self) -> None:
         if self._telemetry.drop_by_policy():
@@ -378,14 +388,13 @@ class Journal:
             self.position += 1
             self._commit.want(WINDOW)
 
-    def _make_spares(self) -> None:
-        self._state.log.make_spare()
-        if self._telemetry.log.segments and not self._telemetry.is_full():
-            self._telemetry.make_spare()
-
     def _give_way(self) -> None:
-        """There is no room for state: telemetry gives way, whatever its policy."""
-        if self._state.log.spare is None and self._telemetry.drop_oldest():
+        """There is no room for state. What has been cleaned comes first; then telemetry gives way, whatever its
+        policy."""
+        if self._state.log.dying_count():
+            self._state.log.mark_tail()
+            self._commit.want(WINDOW)
+        elif not self._telemetry.give_spare() and self._telemetry.drop_oldest():
             self._write_drops()
 
     def _write_drops(self) -> None:

@@ -107,6 +107,14 @@ class Log:
             self.next_id += 1
             self.bytes_written += 2 * layout.HEADER_SLOT_BYTES
 
+    def give_spare(self) -> bool:
+        """Give the next segment's file to whoever needs one more."""
+        if self.spare is None:
+            return False
+        self._files.free.append(self.spare.name)
+        self.spare = None
+        return True
+
     # ---- writing and syncing
 
     def pending_bytes(self) -> int:

@@ -42,6 +42,12 @@ class Names:
         if fresh_id or not self._ids:
             self._ids.append((self.generation, self._random_bytes(8)))
 
+    def rename(self) -> None:
+        """A new journal id for the reports of this generation and for later ones."""
+        if self._ids and self._ids[-1][0] == self.generation:
+            self._ids.pop()
+        self._ids.append((self.generation, self._random_bytes(8)))
+
     def take(self) -> "tuple[int, int]":
         """The name of the next report."""
         self.sequence += 1

@@ -22,6 +22,7 @@ class Telemetry:
         self.drops = Drops()
         self._policy = limits.telemetry_policy
         self._files_max = limits.telemetry_files_max
+        self._lacks_room = False  # the medium had none when it was last asked
         self._release_position = 0  # dropped segments go when this position is durable: first it is on record
 
     def append(self, name: "tuple[int, int]", payload: bytes) -> bool:
@@ -75,11 +76,25 @@ class Telemetry:
         """StorageFullError where the quota or the medium is full."""
         if self.log.spare is None and self.files() >= self._files_max:
             raise StorageFullError("the telemetry quota is full")
+        self._lacks_room = True
         self.log.make_spare()
+        self._lacks_room = False
+
+    def make_ready(self) -> None:
+        """Have the next segment ready, if the quota and the medium allow it."""
+        if self.log.segments and self.log.spare is None and self.files() < self._files_max:
+            try:
+                self.make_spare()
+            except StorageFullError:
+                return  # noted: `is_full` says so, and the policy decides what goes
 
     def is_full(self) -> bool:
-        """So that a segment must go before the next but one can be made."""
-        return self.log.spare is None and self.files() >= self._files_max
+        """So that a segment must go before the next one can be made."""
+        return self.log.spare is None and (self._lacks_room or self.files() >= self._files_max)
+
+    def give_spare(self) -> bool:
+        """State needs a file, and the next segment holds nothing yet."""
+        return self.log.give_spare()
 
     def drop_oldest(self) -> bool:
         """Drop the rows of the oldest segment, unless it is the one that is written to; their count must be

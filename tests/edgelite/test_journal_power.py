@@ -1,30 +1,39 @@
 """The power is cut at every write, at torn prefixes of it, with any of the unsynced writes lost."""
 
 import pytest
-from journal_world import SPACES, World, check_recovered, limits, workload
+from journal_world import SPACES, Randomness, World, check_recovered, limits, workload
 
 from edgelite.effects import Sync
 from edgelite.journal import KEEP_NEWEST, KEEP_OLDEST, THIN_OUT, Journal
 from edgelite_ports.testing.storage import KEPT, LOST, MemoryStorage
 
+Fates = list[int | tuple[int, int]]
+PAGE_BYTES = 128  # smaller than any medium's, so that the small writes here have several
 
-def fates_to_try(storage: MemoryStorage, random) -> list[list[int]]:
+
+def fates_to_try(storage: MemoryStorage, random: Randomness) -> list[Fates]:
     """What may have become of the unsynced operations, the newest of which is being cut."""
     count = storage.unsynced_count()
     size = storage.unsynced_bytes(count - 1)
     before = [KEPT] * (count - 1)
-    all_fates = [before + [KEPT], before + [LOST], [LOST] * (count - 1) + [KEPT]]
+    all_fates = [[*before, KEPT], [*before, LOST], [LOST] * (count - 1) + [KEPT]]
     torn_at = {1, 7, 8, 9, size // 2, size - 5, size - 1, 512, 64 + random.number(max(size, 1))}
-    all_fates += [before + [torn] for torn in sorted(torn_at) if 0 < torn < size]
+    all_fates += [[*before, torn] for torn in sorted(torn_at) if 0 < torn < size]
+    all_fates += [[*before, hole] for hole in holes(size)]
     for index in range(count - 1):  # each of the earlier ones lost alone, and torn alone
-        all_fates.append(before[:index] + [LOST] + before[index + 1 :] + [KEPT])
+        all_fates.append([*before[:index], LOST, *before[index + 1 :], KEPT])
         earlier = storage.unsynced_bytes(index)
         if earlier > 1:
             torn = 1 + random.number(earlier - 1)
-            all_fates.append(before[:index] + [torn] + before[index + 1 :] + [KEPT])
+            all_fates.append([*before[:index], torn, *before[index + 1 :], KEPT])
     for _ in range(4):  # any mixture
         all_fates.append([KEPT if random.number(2) else LOST for _ in range(count)])
     return all_fates
+
+
+def holes(size: int) -> list[tuple[int, int]]:
+    """The medium's pages get there in any order: one of those that a write touches does not, and the others do."""
+    return [(start, start + PAGE_BYTES) for start in range(0, size, PAGE_BYTES) if size > PAGE_BYTES]
 
 
 class Cutter:
@@ -46,7 +55,7 @@ class Cutter:
             again = self.depth > 1 and self.cuts % 37 == 0
             self.recover(storage.cut(fates), again, fates)
 
-    def recover(self, storage: MemoryStorage, cut_again: bool, fates: list[int]) -> None:
+    def recover(self, storage: MemoryStorage, cut_again: bool, fates: Fates) -> None:
         world = self.world
         durable_position = world.journal.durable_position
         if cut_again:
@@ -114,7 +123,7 @@ def test_a_cut_while_recovering_from_a_cut_loses_nothing_more() -> None:
     world = World(9)
     cutter = Cutter(world, 2)
     cutter.hang_on()
-    workload(world, 400)
+    workload(world, 200)
     assert cutter.tears > 100
 
 

@@ -21,7 +21,9 @@ class FileStorage(Storage):
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._descriptors: dict[str, int] = {}
-        self._dirty: set[str] = set()  # written to since they were last synced
+        self._dirty: set[int] = set()  # descriptors written to since they were last synced
+        self._syncing = False
+        self._retired: list[int] = []  # to be closed when the sync in the other thread is done with them
         self._names_dirty = False
         self._directory_fd = self._open_directory()
 
@@ -78,7 +80,7 @@ class FileStorage(Storage):
             self._unlink(name)
             raise self._failure(name, error) from error
         self._descriptors[name] = descriptor
-        self._dirty.add(name)
+        self._dirty.add(descriptor)
         self._names_dirty = True
 
     def _fill(self, descriptor: int, size_bytes: int) -> None:
@@ -97,15 +99,16 @@ class FileStorage(Storage):
         if offset_bytes < 0 or offset_bytes + len(data) > self.size_bytes(name):
             raise MisuseError("a write outside of %s" % name)
         view = memoryview(data)
+        descriptor = self._open(name)
         try:
-            descriptor = self._open(name)
-            self._dirty.add(name)
             while len(view):
                 written = os.pwrite(descriptor, view, offset_bytes)
                 view = view[written:]
                 offset_bytes += written
         except OSError as error:
             raise self._failure(name, error) from error
+        finally:
+            self._dirty.add(descriptor)  # only now: a sync that is going on must not take it for done
 
     def rename(self, name: str, new_name: str) -> None:
         descriptor = self._open(name)
@@ -116,9 +119,6 @@ class FileStorage(Storage):
         self._forget(new_name)
         self._descriptors[new_name] = descriptor
         del self._descriptors[name]
-        if name in self._dirty:
-            self._dirty.discard(name)
-            self._dirty.add(new_name)
         self._names_dirty = True
 
     def remove(self, name: str) -> None:
@@ -137,19 +137,32 @@ class FileStorage(Storage):
         return figures.f_bavail * figures.f_frsize
 
     def sync(self) -> None:
+        self._syncing = True
         dirty, self._dirty = self._dirty, set()
         names_dirty, self._names_dirty = self._names_dirty, False
-        name = ""
+        descriptor = -1
         try:
-            for name in dirty:
-                os.fdatasync(self._descriptors[name])
+            for descriptor in dirty:
+                os.fdatasync(descriptor)
+            descriptor = self._directory_fd
             if names_dirty:
-                name = ""
-                os.fsync(self._directory_fd)
+                os.fsync(descriptor)
         except OSError as error:
             self._dirty |= dirty
             self._names_dirty = self._names_dirty or names_dirty
-            raise self._failure(name, error) from error
+            raise self._failure(self._name_of(descriptor), error) from error
+        finally:
+            self._syncing = False
+            while self._retired:
+                descriptor = self._retired.pop()
+                self._dirty.discard(descriptor)
+                os.close(descriptor)
+
+    def _name_of(self, descriptor: int) -> str:
+        for name, other in list(self._descriptors.items()):
+            if other == descriptor:
+                return name
+        return ""
 
     # ---- descriptors
 
@@ -169,10 +182,16 @@ class FileStorage(Storage):
         return os.open(name, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=self._directory_fd)
 
     def _forget(self, name: str) -> None:
+        """Close the file, but never under a sync's hands: what is not dirty any more before the flag is read is no
+        part of a sync that begins later."""
         descriptor = self._descriptors.pop(name, None)
-        if descriptor is not None:
+        if descriptor is None:
+            return
+        self._dirty.discard(descriptor)
+        if self._syncing:
+            self._retired.append(descriptor)
+        else:
             os.close(descriptor)
-        self._dirty.discard(name)
 
     def _unlink(self, name: str) -> None:
         try:

@@ -101,9 +101,10 @@ class MemoryStorage(Storage):
         """The size of that unsynced write; 0 for another operation, which is never torn."""
         return len(self._unsynced[index][3])
 
-    def cut(self, fates: "list[int] | None" = None) -> "MemoryStorage":
-        """The power goes: what the next start finds. `fates` gives one of KEPT, LOST or a number of bytes for each
-        unsynced operation, oldest first; what it does not name is lost."""
+    def cut(self, fates: "list[int | tuple[int, int]] | None" = None) -> "MemoryStorage":
+        """The power goes: what the next start finds. `fates` gives for each unsynced operation, oldest first, one of
+        KEPT, LOST, how many of its bytes got there, or (start, end) of those that alone did not; an operation that it
+        does not reach is lost."""
         after = MemoryStorage(self._size_bytes_max)
         after._files = _copy(self._synced)
         names = {name: name for name in after._files}
@@ -127,7 +128,9 @@ class MemoryStorage(Storage):
             if name in files:
                 files[name][offset_bytes] ^= 1 << bit
 
-    def _survive(self, operation: "tuple[str, str, object, bytes]", fate: int, names: "dict[str, str]") -> None:
+    def _survive(
+        self, operation: "tuple[str, str, object, bytes]", fate: "int | tuple[int, int]", names: "dict[str, str]"
+    ) -> None:
         """`names` maps what a file is called in the course of the operations to what it is called on the medium,
         where a rename before may have been lost: data goes to the file, whatever its name."""
         kind, name, argument, data = operation
@@ -139,9 +142,9 @@ class MemoryStorage(Storage):
         elif kind == _WRITE:
             assert isinstance(argument, int)
             file = self._files.get(names.get(name, name))
-            count = len(data) if fate == KEPT else max(fate, 0)
             if file is not None:
-                file[argument : argument + count] = data[:count]
+                for start, end in _spans_that_survive(fate, len(data)):
+                    file[argument + start : argument + end] = data[start:end]
         elif kind == _RENAME:
             assert isinstance(argument, str)
             on_medium = names.pop(name, name)
@@ -167,6 +170,12 @@ class MemoryStorage(Storage):
         if file is None:
             raise PlatformError(name + ": no such file")
         return file
+
+
+def _spans_that_survive(fate: "int | tuple[int, int]", size_bytes: int) -> "list[tuple[int, int]]":
+    if isinstance(fate, tuple):
+        return [(0, min(fate[0], size_bytes)), (min(fate[1], size_bytes), size_bytes)]
+    return [(0, size_bytes if fate == KEPT else max(fate, 0))]
 
 
 def _copy(files: "dict[str, bytearray]") -> "dict[str, bytearray]":

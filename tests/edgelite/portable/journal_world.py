@@ -229,4 +229,8 @@ def workload(world: World, rounds: int, offline: bool = False) -> None:
             world.acknowledge(random.number(2), 1 + random.number(6))
         else:
             world.journal.urgent()
-        world.step(300)
+        if random.number(3):
+            world.step(300)
+        else:  # a sync that is due stays in flight while more happens
+            world.now_ms += 300
+            world.journal.step(world.now_ms)

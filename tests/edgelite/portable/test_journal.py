@@ -1,0 +1,634 @@
+"""What the journal promises its callers, on both runtimes."""
+
+from journal_world import SEGMENT_BYTES, STATE, TELEMETRY, Randomness, World, limits, rows, workload
+
+from edgelite.effects import Sync
+from edgelite.journal import KEEP_NEWEST, KEEP_OLDEST, THIN_OUT, Journal, JournalLimits
+from edgelite.storage import StorageFullError
+from edgelite_ports.testing import MemoryStorage
+from edgelite_protocol.errors import CorruptionError, MisuseError, PlatformError
+
+
+def restarted(world: World) -> World:
+    """The process ends and starts again; the medium keeps everything."""
+    world.storage = world.storage.reopen()
+    world.start()
+    return world
+
+
+def power_cycled(world: World) -> World:
+    world.storage = world.storage.cut()
+    world.start()
+    return world
+
+
+def refused(kind: type, action: object) -> str:
+    """The text of the error of that kind that `action()` raises."""
+    try:
+        action()  # type: ignore[operator]
+    except kind as error:
+        return str(error)
+    raise AssertionError("nothing was raised")
+
+
+# ---- keys
+
+
+def test_what_is_written_is_there_at_once_and_after_a_power_cut() -> None:
+    world = World()
+    world.write([("put", 1, "a", b"1"), ("put", 1, "b", b""), ("put", 2, "a", b"other")])
+    assert world.journal.get(1, "a") == b"1"
+    world.settle()
+    power_cycled(world)
+    assert not world.facts.fresh
+    assert world.facts.damaged == []
+    assert world.journal.get(1, "a") == b"1"
+    assert world.journal.get(1, "b") == b""
+    assert world.journal.get(2, "a") == b"other"
+    assert world.journal.get(1, "c") is None
+    assert world.journal.keys(1) == ["a", "b"]
+    assert world.journal.keys(4) == []
+
+
+def test_the_newest_value_counts_and_a_deleted_key_is_gone() -> None:
+    world = World()
+    world.write([("put", 1, "a", b"1"), ("put", 1, "b", b"1")])
+    world.write([("put", 1, "a", b"2"), ("delete", 1, "b"), ("delete", 1, "never there")])
+    world.settle()
+    power_cycled(world)
+    assert world.journal.get(1, "a") == b"2"
+    assert world.journal.keys(1) == ["a"]
+
+
+def test_promote_replaces_a_space_with_another_and_empties_that() -> None:
+    world = World()
+    world.write([("put", 1, "old", b"1"), ("put", 1, "both", b"1")])
+    world.write([("put", 2, "new", b"2"), ("put", 2, "both", b"2")])
+    world.write([("promote", 2, 1), ("put", 0, "cursor", b"7")])
+    world.settle()
+    for _ in range(2):
+        assert world.journal.keys(1) == ["both", "new"]
+        assert world.journal.get(1, "both") == b"2"
+        assert world.journal.keys(2) == []
+        power_cycled(world)
+    world.write([("promote", 2, 1)])
+    assert world.journal.keys(1) == [], "promoting an empty space empties the other"
+
+
+def test_nothing_to_write_is_no_change() -> None:
+    world = World()
+    world.settle()
+    assert world.journal.write([]) == world.journal.position
+    assert world.journal.step(world.now_ms) is None
+
+
+def test_misuse_is_named_and_changes_nothing() -> None:
+    world = World()
+    for changes in (
+        [("put", 1, "a")],
+        [("put", 255, "a", b"")],
+        [("put", -1, "a", b"")],
+        [("put", 1, b"a", b"")],
+        [("put", 1, "a", "text")],
+        [("put", 1, "a", None)],
+        [("delete", 1)],
+        [("promote", 1, 256)],
+        [("move", 1, 2)],
+        [()],
+        [("put", 1, "good", b"1"), ("put", 1, "a", "text")],
+        [("put", 1, "a", bytes(SEGMENT_BYTES))],
+        [("put", 1, "a", bytes(3000)), ("put", 1, "b", bytes(3000))],
+    ):
+        refused(MisuseError, lambda changes=changes: world.journal.write(changes))
+    refused(MisuseError, lambda: world.journal.append_report(2, b""))
+    assert world.journal.keys(1) == []
+
+
+def test_a_key_and_a_value_of_almost_a_segment_fit() -> None:
+    world = World()
+    world.write([("put", 1, "k" * 500, bytes(3300))])
+    world.settle()
+    power_cycled(world)
+    assert world.journal.get(1, "k" * 500) == bytes(3300)
+
+
+# ---- durability
+
+
+def test_a_position_is_durable_when_its_sync_has_completed() -> None:
+    world = World()
+    world.settle()
+    position = world.journal.write([("put", 1, "a", b"1")])
+    assert world.journal.durable_position < position
+    assert world.journal.step(world.now_ms) == world.now_ms + 1000, "it waits for company"
+    world.now_ms += 1000
+    world.journal.step(world.now_ms)
+    token = world.effects.pop(0).token  # type: ignore[attr-defined]
+    assert world.journal.durable_position < position
+    world.storage.sync()
+    world.journal.synced(token, world.now_ms)
+    assert world.journal.durable_position >= position
+
+
+def test_what_is_urgent_is_synced_at_the_next_step() -> None:
+    world = World()
+    world.settle()
+    world.journal.write([("put", 1, "a", b"1")])
+    world.journal.step(world.now_ms)
+    assert world.effects == []
+    world.journal.urgent()
+    world.journal.step(world.now_ms)
+    assert len(world.effects) == 1
+
+
+def test_one_sync_is_in_flight_and_what_came_later_waits_for_the_next() -> None:
+    world = World()
+    world.settle()
+    first = world.journal.write([("put", 1, "a", b"1")])
+    world.journal.urgent()
+    world.journal.step(world.now_ms)
+    second = world.journal.write([("put", 1, "a", b"2")])
+    world.journal.urgent()
+    assert world.journal.step(world.now_ms) is None
+    assert len(world.effects) == 1
+    world.complete()
+    assert first <= world.journal.durable_position < second
+    world.settle()
+    assert world.journal.durable_position >= second
+
+
+def test_a_token_that_is_not_in_flight_makes_nothing_durable() -> None:
+    world = World()
+    position = world.journal.position
+    for token in (0, 1, 99):
+        world.journal.synced(token, 0)
+        world.journal.sync_failed(token, "late", 0)
+    assert world.journal.durable_position < position
+    assert world.journal.trouble is None
+
+
+def test_a_failed_sync_is_tried_again_ever_more_patiently() -> None:
+    world = World()
+    world.settle()
+    position = world.journal.write([("put", 1, "a", b"1")])
+    world.journal.urgent()
+    delays = []
+    for _ in range(8):
+        world.sync_results = ["input/output error"]
+        deadline_ms = world.journal.step(world.now_ms)
+        while not world.effects:
+            assert deadline_ms is not None and deadline_ms > world.now_ms
+            delays.append(deadline_ms - world.now_ms)
+            world.now_ms = deadline_ms
+            deadline_ms = world.journal.step(world.now_ms)
+        world.complete()
+        assert world.journal.durable_position < position
+        assert world.journal.trouble == "input/output error"
+    assert delays == [1000, 2000, 4000, 8000, 16000, 32000, 60000]
+    assert world.journal.get(1, "a") == b"1"
+    world.settle()
+    assert world.journal.trouble is None
+    assert world.journal.durable_position >= position
+    assert world.journal.statistics()["sync_failures"] == 8
+
+
+def test_a_failed_sync_writes_its_pages_again() -> None:
+    """After an error a system may hold pages for clean that never got to the medium."""
+    world = World()
+    world.settle()
+    world.write([("put", 1, "a", b"1")])
+    world.sync_results = ["input/output error"]
+    world.step()
+    fates_before = world.storage.unsynced_count()
+    world.now_ms += 60000
+    world.journal.step(world.now_ms)
+    assert world.storage.unsynced_count() > fates_before
+    only_the_second_writing = [-2] * fates_before + [-1] * (world.storage.unsynced_count() - fates_before)
+    world.storage = world.storage.cut(only_the_second_writing)
+    world.start()
+    assert world.journal.get(1, "a") == b"1"
+
+
+def test_a_failing_write_is_tried_again_and_stops_nothing() -> None:
+    world = World()
+    world.settle()
+    position = world.write([("put", 1, "a", b"1")])
+    world.storage.writes_fail = "input/output error"
+    world.step()
+    world.step()
+    assert "input/output error" in (world.journal.trouble or "")
+    assert world.journal.durable_position < position
+    world.storage.writes_fail = None
+    world.settle()
+    assert world.journal.durable_position >= position
+    power_cycled(world)
+    assert world.journal.get(1, "a") == b"1"
+
+
+def test_an_idle_journal_writes_nothing_and_wants_nothing() -> None:
+    world = World()
+    workload(world, 60)
+    world.settle()
+    written = world.storage.bytes_written
+    operations = world.storage.operations
+    for _ in range(100):
+        world.now_ms += 100000
+        assert world.journal.step(world.now_ms) is None
+    assert world.effects == []
+    assert (world.storage.bytes_written, world.storage.operations) == (written, operations)
+
+
+# ---- identity
+
+
+def test_a_first_start_is_fresh_and_a_second_is_not() -> None:
+    world = World()
+    assert world.facts.fresh
+    world.settle()
+    journal_id, generation, instance = world.journal.journal_id, world.journal.generation, world.journal.instance
+    assert (len(journal_id), len(instance), generation) == (8, 8, 1)
+    power_cycled(world)
+    assert not world.facts.fresh
+    assert world.journal.journal_id == journal_id
+    assert world.journal.generation == 2
+    assert world.journal.instance != instance
+
+
+def test_a_generation_is_never_used_twice_once_a_report_of_it_could_be_sent() -> None:
+    world = World()
+    seen = set()
+    for _ in range(20):
+        assert world.journal.generation not in seen
+        world.sample(b"x")
+        world.step()
+        world.step()
+        if rows(world.journal, TELEMETRY):
+            seen.add(world.journal.generation)
+        power_cycled(world)
+    assert len(seen) >= 10
+
+
+def test_a_new_journal_id_names_what_comes_after_it() -> None:
+    world = World()
+    old = world.journal.journal_id
+    world.report(b"one")
+    world.sample(b"two")
+    world.journal.new_journal_id()
+    new = world.journal.journal_id
+    assert new != old
+    world.report(b"three")
+    world.sample(b"four")
+    world.settle()
+    power_cycled(world)
+    world.settle()
+    assert world.journal.journal_id == new
+    for lane, bodies in ((STATE, [b"one", b"three"]), (TELEMETRY, [b"two", b"four"])):
+        assert world.journal.reports_journal(lane) == old
+        assert [body for _, body in rows(world.journal, lane)] == bodies[:1], "never rows of two ids"
+        world.acknowledge(lane, 1)
+        assert world.journal.reports_journal(lane) == new
+        assert [body for _, body in rows(world.journal, lane)] == bodies[1:]
+
+
+def test_an_older_copy_renames_what_it_made_since_it_was_opened() -> None:
+    world = World()
+    old = world.journal.journal_id
+    world.report(b"before")
+    world.sample(b"before")
+    world.settle()
+    power_cycled(world)
+    world.report(b"since")
+    world.sample(b"since")
+    generation = world.journal.generation
+    world.journal.rename_generation()
+    new = world.journal.journal_id
+    assert new != old
+    assert world.journal.generation == generation
+    world.settle()
+    power_cycled(world)
+    world.settle()
+    for lane in (STATE, TELEMETRY):
+        assert world.journal.reports_journal(lane) == old
+        assert [body for _, body in rows(world.journal, lane)] == [b"before"]
+        world.acknowledge(lane, 1)
+        assert world.journal.reports_journal(lane) == new
+        assert [body for _, body in rows(world.journal, lane)] == [b"since"]
+
+
+# ---- outbox
+
+
+def test_reports_come_in_order_once_they_are_synced() -> None:
+    world = World()
+    world.settle()
+    names = [world.sample(b"s%d" % number) for number in range(20)]
+    assert world.journal.reports(TELEMETRY, None, 5) == []
+    world.settle()
+    assert [name for name, _ in world.journal.reports(TELEMETRY, None, 5)] == names[:5]
+    assert [name for name, _ in world.journal.reports(TELEMETRY, names[4], 5)] == names[5:10]
+    assert world.journal.reports(TELEMETRY, names[19], 5) == []
+    assert rows(world.journal, TELEMETRY) == [(name, b"s%d" % number) for number, name in enumerate(names)]
+    assert names == sorted(names)
+
+
+def test_the_sequence_is_one_for_both_lanes() -> None:
+    world = World()
+    names = [world.report(b"a"), world.sample(b"b"), world.report(b"c")]
+    assert names == [(1, 1), (1, 2), (1, 3)]
+
+
+def test_a_newer_report_supersedes_an_older_one_with_its_key() -> None:
+    world = World()
+    world.report(b"first", "w/1")
+    world.report(b"other", "w/2")
+    world.report(b"no key")
+    world.report(b"second", "w/1")
+    world.settle()
+    for _ in range(2):
+        assert [body for _, body in rows(world.journal, STATE)] == [b"other", b"no key", b"second"]
+        assert world.journal.backlog(STATE)[0] == 3
+        power_cycled(world)
+        world.settle()
+
+
+def test_acknowledged_reports_are_gone_and_stay_gone() -> None:
+    world = World()
+    for number in range(10):
+        world.sample(b"t%d" % number)
+        world.report(b"s%d" % number, "k/%d" % number)
+    world.settle()
+    world.acknowledge(TELEMETRY, 4)
+    world.acknowledge(STATE, 7)
+    world.settle()
+    for _ in range(2):
+        assert [body for _, body in rows(world.journal, TELEMETRY)] == [b"t%d" % number for number in range(4, 10)]
+        assert [body for _, body in rows(world.journal, STATE)] == [b"s%d" % number for number in range(7, 10)]
+        assert world.journal.backlog(TELEMETRY)[0] == 6
+        assert world.journal.backlog(STATE)[0] == 3
+        assert world.journal.acknowledged() == [[STATE, 1, 14], [TELEMETRY, 1, 7]]
+        power_cycled(world)
+        world.settle()
+
+
+def test_an_acknowledgement_waits_for_company_and_is_written_in_the_end() -> None:
+    world = World()
+    world.sample(b"x")
+    world.settle()
+    syncs = world.storage.syncs
+    world.acknowledge(TELEMETRY, 1)
+    assert world.journal.step(world.now_ms) == world.now_ms + 5000
+    assert world.storage.syncs == syncs
+    world.settle()
+    assert world.storage.syncs == syncs + 1
+    power_cycled(world)
+    assert world.journal.acknowledged() == [[TELEMETRY, 1, 1]]
+
+
+def test_an_acknowledgement_from_the_future_reaches_no_further_than_what_was_sent() -> None:
+    world = World()
+    world.sample(b"sent")
+    world.settle()
+    world.sample(b"not synced")
+    world.journal.acknowledge(TELEMETRY, 99, 99)
+    world.settle()
+    assert [body for _, body in rows(world.journal, TELEMETRY)] == [b"not synced"]
+    world.sample(b"later")
+    world.settle()
+    assert [body for _, body in rows(world.journal, TELEMETRY)] == [b"not synced", b"later"]
+
+
+def test_an_old_acknowledgement_changes_nothing() -> None:
+    world = World()
+    for number in range(4):
+        world.sample(b"%d" % number)
+    world.settle()
+    world.acknowledge(TELEMETRY, 3)
+    world.journal.acknowledge(TELEMETRY, 1, 1)
+    world.journal.acknowledge(TELEMETRY, 0, 99)
+    assert world.journal.acknowledged() == [[TELEMETRY, 1, 3]]
+
+
+def test_reading_resumes_anywhere() -> None:
+    world = World()
+    names = []
+    for number in range(60):
+        names.append(world.sample(b"%d" % number + bytes(200)))
+        world.step()
+    world.settle()
+    for start in (0, 17, 30, 58, 3):
+        found = world.journal.reports(TELEMETRY, names[start], 4)
+        assert [name for name, _ in found] == names[start + 1 : start + 5]
+
+
+# ---- bounds
+
+
+def fill_with_telemetry(policy: int, count: int = 400) -> World:
+    world = World(5, limits(policy, 5, 10))
+    for number in range(count):
+        world.sample(b"%04d" % number + bytes(96))
+        world.step()
+    world.settle()
+    return world
+
+
+def test_keep_newest_drops_the_oldest_and_counts_them() -> None:
+    world = fill_with_telemetry(KEEP_NEWEST)
+    kept = rows(world.journal, TELEMETRY)
+    dropped = world.journal.take_dropped()
+    assert kept[-1][1][:4] == b"0399"
+    assert dropped == [(TELEMETRY, 400 - len(kept), (1, 1), (1, 400 - len(kept)))]
+    assert kept == [(name, body) for _, name, body in world.model.telemetry[400 - len(kept) :]]
+    assert len(kept) > 50
+    assert world.journal.take_dropped() == []
+
+
+def test_keep_oldest_drops_what_comes_new_and_counts_it() -> None:
+    world = fill_with_telemetry(KEEP_OLDEST)
+    kept = rows(world.journal, TELEMETRY)
+    assert kept[0][1][:4] == b"0000"
+    assert [body[:4] for _, body in kept] == [b"%04d" % number for number in range(len(kept))]
+    assert world.journal.take_dropped() == [(TELEMETRY, 400 - len(kept), (1, len(kept) + 1), (1, 400))]
+
+
+def test_thin_out_keeps_some_of_all_times() -> None:
+    newest = fill_with_telemetry(KEEP_NEWEST, 250)
+    world = fill_with_telemetry(THIN_OUT, 250)
+    kept = rows(world.journal, TELEMETRY)
+    assert kept[0][1] < rows(newest.journal, TELEMETRY)[0][1], "it reaches back further in the same space"
+    assert kept[-1][1][:4] > b"0240"
+    assert sum([count for _, count, _, _ in world.journal.take_dropped()]) == 250 - len(kept)
+
+
+def test_the_count_of_what_was_dropped_survives_until_it_was_taken_and_reported() -> None:
+    world = fill_with_telemetry(KEEP_NEWEST)
+    power_cycled(world)
+    world.settle()
+    taken = world.journal.take_dropped()
+    assert len(taken) == 1
+    world.storage = world.storage.cut()  # before anything about it was synced
+    world.start()
+    assert world.journal.take_dropped() == taken
+    world.report(b"dropped %d" % taken[0][1])
+    world.settle()
+    power_cycled(world)
+    world.settle()
+    assert world.journal.take_dropped() == []
+    assert len(rows(world.journal, STATE)) == 1
+
+
+def test_the_files_stay_within_their_bound_whatever_is_written() -> None:
+    for policy in (KEEP_NEWEST, KEEP_OLDEST, THIN_OUT):
+        world = World(7, limits(policy, 4, 9))
+        for _ in range(12):
+            workload(world, 50, offline=True)
+            assert len(world.storage.names()) <= 9
+            assert len([name for name in world.storage.names() if name[0] == "t"]) <= 4
+        world.settle()
+        assert world.journal.statistics()["files_created"] <= 9, "files are used again"
+
+
+def test_state_that_does_not_fit_is_refused_and_what_is_there_stays() -> None:
+    world = World()
+    stored = 0
+
+    def fill() -> None:
+        nonlocal stored
+        while True:
+            world.write([("put", 1, "key %d" % stored, bytes(1000))])
+            stored += 1
+            world.settle()
+
+    text = refused(StorageFullError, fill)
+    assert "size_bytes_max" in text
+    assert stored >= 5
+    world.settle()
+    power_cycled(world)
+    assert len(world.journal.keys(1)) == stored
+    world.write([("delete", 1, "key %d" % number) for number in range(stored)])
+    world.settle()
+    world.write([("put", 1, "again", bytes(1000))])
+
+
+def test_a_full_medium_takes_telemetry_and_never_raises_for_it() -> None:
+    world = World(8, limits(KEEP_NEWEST, 6, 16))
+    world.settle()
+    world.storage._size_bytes_max = SEGMENT_BYTES * 5
+    for number in range(300):
+        world.sample(b"%d" % number + bytes(100))
+        world.write([("put", 1, "a", b"%d" % number)])
+        world.now_ms += 60000
+        world.settle()
+    assert world.journal.trouble is None
+    assert world.journal.get(1, "a") == b"299"
+    kept = len(rows(world.journal, TELEMETRY))
+    dropped = sum([count for _, count, _, _ in world.journal.take_dropped()])
+    assert kept + dropped == 300
+    assert kept > 0
+    power_cycled(world)
+    assert world.facts.damaged == []
+    assert world.journal.get(1, "a") == b"299"
+
+
+def test_a_burst_that_outruns_the_syncs_is_not_lost() -> None:
+    world = World(2, limits(KEEP_NEWEST, 5, 30))
+    world.settle()
+    for number in range(60):
+        world.write([("put", 1, "key %d" % number, bytes(400))])
+    world.settle()
+    power_cycled(world)
+    assert world.facts.damaged == []
+    assert len(world.journal.keys(1)) == 60
+
+
+def test_recovered_state_is_cleaned_and_whole_for_years() -> None:
+    world = World(11)
+    for _ in range(12):
+        workload(world, 50)
+        world.settle()
+        power_cycled(world)
+        world.settle()
+        assert world.facts.damaged == []
+        spaces = world.model.frozen()[0]
+        for space, values in spaces:  # type: ignore[attr-defined]
+            assert [(key, world.journal.get(space, key)) for key in world.journal.keys(space)] == values
+    assert world.journal.statistics()["files"] <= 12
+
+
+# ---- what else goes wrong
+
+
+def test_a_medium_that_cannot_be_read_is_not_an_empty_one() -> None:
+    world = World()
+    world.settle()
+    world.storage.reads_fail = "input/output error"
+    assert "input/output error" in refused(
+        PlatformError, lambda: Journal(world.storage, limits(), bytes, print).open(0)
+    )
+
+
+def test_segments_without_a_readable_header_are_not_an_empty_journal() -> None:
+    world = World()
+    world.write([("put", 1, "a", b"1")])
+    world.settle()
+    for name in world.storage.names():
+        size = world.storage.size_bytes(name)
+        world.storage.write(name, 0, bytes(64))
+        world.storage.write(name, size - 64, bytes(64))
+    text = refused(CorruptionError, lambda: restarted(world))
+    assert "no state can be read" in text
+    assert "move the directory away" in text
+
+
+def test_files_of_others_are_left_alone_and_make_no_journal() -> None:
+    storage = MemoryStorage()
+    for name in ("lost+found", "s0000000g.seg", "x00000001.seg", "s00000001.tmp", "notes.txt"):
+        storage.create(name, 4096)
+    effects: list[object] = []
+    journal = Journal(storage, limits(), Randomness(1).bytes, effects.append)
+    assert journal.open(0).fresh
+    assert storage.size_bytes("notes.txt") == 4096
+
+
+def test_a_segment_of_another_journal_is_not_read() -> None:
+    world, other = World(1), World(2)
+    for each in (world, other):
+        each.write([("put", 1, "a", b"of %d" % each.random.number(1000))])
+        each.settle()
+    value = world.journal.get(1, "a")
+    world.storage.create("s00000000.seg", SEGMENT_BYTES)
+    world.storage.write("s00000000.seg", 0, other.storage.read("s00000001.seg", 0, SEGMENT_BYTES))
+    restarted(world)
+    assert world.journal.get(1, "a") == value
+
+
+def test_limits_that_cannot_work_are_refused() -> None:
+    for bad in (
+        lambda: JournalLimits(2048),
+        lambda: JournalLimits(4097),
+        lambda: JournalLimits(1 << 24),
+        lambda: JournalLimits(4096, 65536, 4096),
+        lambda: JournalLimits(4096, 16384, 16384),
+        lambda: JournalLimits(telemetry_policy=3),
+    ):
+        refused(MisuseError, bad)
+
+
+def test_a_journal_may_get_another_segment_size() -> None:
+    world = World()
+    world.write([("put", 1, "a", b"1")])
+    world.settle()
+    world.limits = JournalLimits(8192, 8192 * 12, 8192 * 5)
+    power_cycled(world)
+    for _ in range(4):
+        world.write([("put", 1, "b", bytes(5000))])
+        world.settle()
+    power_cycled(world)
+    assert world.facts.damaged == []
+    assert (world.journal.get(1, "a"), world.journal.get(1, "b")) == (b"1", bytes(5000))
+
+
+def test_a_sync_effect_is_all_that_is_emitted() -> None:
+    world = World()
+    world.journal.step(0)
+    assert [type(effect) for effect in world.effects] == [Sync]
