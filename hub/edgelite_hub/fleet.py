@@ -184,7 +184,7 @@ class Fleet:
 
     def _log_end(self, connection: NodeConnection, event: Ended, now_ms: int) -> None:
         who = f"node {connection.node}" if connection.live is not None else f"peer {connection.address}"
-        if connection.live is None and not event.code:
+        if connection.live is None and (not event.code or (connection.has_shown_ca and event.code == "link_lost")):
             return  # a join or renewal that went well has its own line
         by = "ended by the node" if event.by_peer else "ended"
         detail = f" ({event.code}: {event.text})" if event.code else ""

@@ -48,6 +48,7 @@ class NodeConnection:
         self.session = HubSession(LIMITS, now_ms)
         self.live: Live | None = None  # since the welcome
         self.ended: events.Ended | None = None
+        self.has_shown_ca = False  # then the peer leaves, checks it and comes back
         self.unparsed_bytes = 0
         self._arrived: deque[bytes] = deque()
         self._at_end = False
@@ -200,6 +201,7 @@ class NodeConnection:
     # ---- events: joining
 
     def _on_join_ca(self, event: events.JoinCaRequest, now_ms: int) -> None:
+        self.has_shown_ca = True
         self.session.join_ca(self._environment.authority.der)
 
     def _on_join(self, event: events.JoinRequest, now_ms: int) -> Work | None:

@@ -118,7 +118,6 @@ def _present(**values: object) -> Object:
 
 def _set_conditions(status: Object, is_ready: bool, reason: str, message: str, now_ms: int) -> None:
     value = "True" if is_ready else "False"
-    set_condition(status, "PodScheduled", "True", "NodeNamed", "", now_ms)
     set_condition(status, "Initialized", "True", "", "", now_ms)
     for kind in ("ContainersReady", "Ready"):
         set_condition(status, kind, value, reason, message, now_ms)

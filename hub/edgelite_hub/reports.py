@@ -162,7 +162,7 @@ def _own_pod(batch: Batch, uid: str) -> Object | None:
     place = batch.places.get(uid)
     pod = batch.transaction.get(PODS, *place) if place is not None else None
     if pod is None or uid_of(pod) != uid or not node_may_report(batch.reporter.node, PODS, pod):
-        batch.ignored.append(f"a report on workload {uid[:64]!r}, which is none of its own")
+        batch.ignored.append(f"a report on workload {uid[:64]!r}, which is gone or none of its own")
         return None
     return pod
 
@@ -186,7 +186,7 @@ def _find_device(batch: Batch, key: str) -> Object | None:
     namespace, slash, name = key.partition("/")
     device = batch.transaction.get(DEVICES, namespace, name) if slash else None
     if device is None or not node_may_report(batch.reporter.node, DEVICES, device):
-        batch.ignored.append(f"reports on device {key[:128]!r}, which is none of its own")
+        batch.ignored.append(f"reports on device {key[:128]!r}, which is gone or none of its own")
         return None
     device = copy.deepcopy(device)
     device.setdefault("status", {})

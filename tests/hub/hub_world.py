@@ -96,7 +96,7 @@ class World:
             if old is None:
                 return transaction.create(resource, namespace, name, value)
             generation = old["metadata"].get("generation", 1) + (old.get("spec") != value.get("spec"))
-            metadata = {**old["metadata"], **value["metadata"], "generation": generation}
+            metadata = {**old["metadata"], **value["metadata"], "generation": generation, "uid": old["metadata"]["uid"]}
             status = {"status": old["status"]} if "status" in old else {}
             return transaction.update(resource, namespace, name, {**value, "metadata": metadata, **status})
 
@@ -229,7 +229,7 @@ class Node:
         self.revision, self.digest = 0, b""
         self.desired: dict[tuple[int, str], dict[int, Any]] = {}
         self._staged: dict[tuple[int, str], dict[int, Any]] = {}
-        self._begun: Any = None
+        self._begun = events.SnapshotBegin(b"", 0, b"", 0)
         self.stored: list[list[int]] = []  # acknowledgements it has kept
         self.events: list[Any] = []
         self.frame_bytes_max = 4096
@@ -317,12 +317,13 @@ class Node:
         elif isinstance(event, events.SnapshotEntry):
             self._staged[(event.kind, event.key)] = event.value
         elif isinstance(event, events.SnapshotEnd):
-            self.desired, self.epoch = self._staged, self._begun.epoch
+            self.desired = self._staged
+            self.epoch = self._begun.epoch
             self._applied(session, self._begun.revision, self._begun.digest)
         elif isinstance(event, events.Welcomed):
             self.welcome: dict[int, Any] = event.welcome
             if self.welcome[m.WELCOME_MODE] == m.MODE_DELTA:
-                self.epoch = self.welcome[m.WELCOME_EPOCH]
+                self.epoch = event.welcome[m.WELCOME_EPOCH]  # type: ignore[assignment]  # checked by the session
         elif isinstance(event, events.SnapshotOffer):
             session.diverged(self.epoch or bytes(8), self.revision, event.epoch)
 

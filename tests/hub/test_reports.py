@@ -1,0 +1,422 @@
+"""What nodes report: stored once, dated, shown in Kubernetes' and KubeEdge's shapes, and only of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgelite_hub import telemetry
+from edgelite_hub.objects import DEVICES, NODES, PODS, get_condition
+from edgelite_hub.pod_status import phase_of
+from edgelite_hub.store.contract import Transaction
+from edgelite_protocol import messages as m
+from tests.hub.hub_world import START_UNIX_MS, Node, World
+
+UNIX = [START_UNIX_MS, m.TIME_UNIX]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    made.device_model()
+    made.device("d", "n1")
+    made.device("foreign", "n2")
+    made.pod("p", "n1")
+    made.pod("foreign", "n2")
+    return made
+
+
+@pytest.fixture
+def node(world: World) -> Node:
+    return world.join("n1").connect()
+
+
+def sample(value: Any, time: list[Any] | None = None, device: str = "default/d") -> dict[int, Any]:
+    return {
+        m.REPORT: m.REPORT_TELEMETRY,
+        m.TELEMETRY_DEVICE: device,
+        m.TELEMETRY_TIME: time or UNIX,
+        m.TELEMETRY_VALUES: {"power": value},
+    }
+
+
+def container(state: str, **more: Any) -> dict[int, Any]:
+    keys = {
+        "reason": m.STATUS_CONTAINER_REASON,
+        "message": m.STATUS_CONTAINER_MESSAGE,
+        "exit_code": m.STATUS_CONTAINER_EXIT_CODE,
+        "started": m.STATUS_CONTAINER_STARTED,
+        "finished": m.STATUS_CONTAINER_FINISHED,
+        "restarts": m.STATUS_CONTAINER_RESTARTS,
+    }
+    body: dict[int, Any] = {m.STATUS_CONTAINER_NAME: "main", m.STATUS_CONTAINER_STATE: state}
+    return body | {keys[key]: value for key, value in more.items()}
+
+
+def status(world: World, *containers: dict[int, Any], pod: str = "p") -> dict[int, Any]:
+    uid = world.get(PODS, pod)["metadata"]["uid"]
+    return {m.REPORT: m.REPORT_WORKLOAD, m.STATUS_UID: uid, m.STATUS_TIME: UNIX, m.STATUS_CONTAINERS: list(containers)}
+
+
+def values(world: World, device: str = "default/d") -> list[Any]:
+    found = world.store.read(lambda tx: tx.samples(device, None, None, None, 10_000))
+    return [one.value for one in found]
+
+
+# ---- once
+
+
+def test_a_batch_that_comes_twice_counts_once(world: World, node: Node) -> None:
+    node.report(m.LANE_TELEMETRY, (1, sample(10)), (2, sample(11)))
+    assert node.acknowledged() == [(m.LANE_TELEMETRY, 2)]
+    node.cut()
+    node.connect()  # the acknowledgement was lost on the way
+    assert node.welcome[m.WELCOME_STORED] == [[m.LANE_TELEMETRY, 1, 2]]
+    node.report(m.LANE_TELEMETRY, (1, sample(10)), (2, sample(11)), (3, sample(12)))
+    assert values(world) == [10, 11, 12]
+    assert node.acknowledged() == [(m.LANE_TELEMETRY, 3)]
+
+
+def test_a_later_generation_begins_its_sequence_anew(world: World, node: Node) -> None:
+    node.report(m.LANE_TELEMETRY, (7, sample(10)))
+    node.cut()
+    node.generation, node.instance = 2, b"instance"
+    node.connect()
+    node.report(m.LANE_TELEMETRY, (1, sample(11)))
+    assert values(world) == [10, 11]
+
+
+def test_lanes_and_journals_count_apart(world: World, node: Node) -> None:
+    node.report(m.LANE_TELEMETRY, (5, sample(10)))
+    node.report(m.LANE_STATE, (5, status(world, container("running"))))
+    node.cut()
+    node.journal = b"wiped-it"
+    node.connect()
+    assert node.welcome[m.WELCOME_STORED] == []
+    node.report(m.LANE_TELEMETRY, (5, sample(11)))
+    assert values(world) == [10, 11]
+
+
+def test_a_store_that_fails_keeps_nothing_of_the_batch_and_acknowledges_nothing(world: World, node: Node) -> None:
+    original = world.store.transact
+
+    def broken(function: Any) -> Any:
+        def then_fail(transaction: Any) -> Any:
+            function(transaction)
+            raise OSError(28, "No space left on device")
+
+        return original(then_fail)
+
+    world.store.transact = broken  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="No space"):
+        node.report(m.LANE_TELEMETRY, (1, sample(10)))
+    world.store.transact = original  # type: ignore[method-assign]
+    assert values(world) == [] and node.acknowledged() == []
+
+
+# ---- only its own
+
+FOREIGN: dict[str, tuple[int, Callable[[World], dict[int, Any]]]] = {
+    "a sample of another node's device": (m.LANE_TELEMETRY, lambda world: sample(1, device="default/foreign")),
+    "a sample of no device": (m.LANE_TELEMETRY, lambda world: sample(1, device="default/none")),
+    "a sample without a namespace": (m.LANE_TELEMETRY, lambda world: sample(1, device="nonamespace")),
+    "another node's pod": (m.LANE_STATE, lambda world: status(world, container("running"), pod="foreign")),
+    "another node's pod gone": (
+        m.LANE_STATE,
+        lambda world: {m.REPORT: m.REPORT_WORKLOAD_GONE, 1: world.get(PODS, "foreign")["metadata"]["uid"]},
+    ),
+    "no pod": (m.LANE_STATE, lambda world: {m.REPORT: m.REPORT_WORKLOAD_GONE, 1: "no-such-uid"}),
+    "another node's twin": (
+        m.LANE_STATE,
+        lambda world: {
+            m.REPORT: m.REPORT_TWIN, m.TWIN_DEVICE: "default/foreign", m.TWIN_PROPERTY: "power", m.TWIN_TIME: UNIX,
+            m.TWIN_REPORTED: "1", m.TWIN_QUALITY: "good", m.TWIN_VERSION: 1,
+        },
+    ),
+    "another node's device state": (
+        m.LANE_STATE,
+        lambda world: {
+            m.REPORT: m.REPORT_DEVICE, m.DEVICE_STATE_DEVICE: "default/foreign", m.DEVICE_STATE_TIME: UNIX,
+            m.DEVICE_STATE: "online",
+        },
+    ),
+    "a pod that nobody deleted gone": (
+        m.LANE_STATE,
+        lambda world: {m.REPORT: m.REPORT_WORKLOAD_GONE, 1: world.get(PODS, "p")["metadata"]["uid"]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_what_is_not_its_own_is_named_ignored_and_never_blocks(world: World, node: Node, name: str) -> None:
+    lane, make = FOREIGN[name]
+    before = [world.get(PODS, "foreign"), world.get(DEVICES, "foreign"), world.get(PODS, "p")]
+    node.report(lane, (1, make(world)))
+    assert [world.get(PODS, "foreign"), world.get(DEVICES, "foreign"), world.get(PODS, "p")] == before
+    assert values(world) == values(world, "default/foreign") == []
+    assert node.acknowledged() == [(lane, 1)]
+    assert any("ignored" in line for line in world.log)
+
+
+def test_the_log_says_it_once_a_minute(world: World, node: Node) -> None:
+    for sequence in range(1, 6):
+        node.report(m.LANE_TELEMETRY, (sequence, sample(1, device="default/foreign")))
+    assert sum("ignored" in line for line in world.log) == 1
+
+
+# ---- Pods
+
+
+def pod_status(world: World) -> Any:
+    return world.get(PODS, "p")["status"]
+
+
+def test_a_running_container(world: World, node: Node) -> None:
+    node.report(m.LANE_STATE, (1, status(world, container("running", started=UNIX, restarts=2))))
+    found = pod_status(world)
+    assert found["phase"] == "Running" and found["hostIP"] == "192.0.2.1" and "podIP" not in found
+    assert found["containerStatuses"] == [
+        {
+            "name": "main",
+            "image": "host",
+            "imageID": "",
+            "ready": True,
+            "started": True,
+            "restartCount": 2,
+            "state": {"running": {"startedAt": "2026-09-21T14:13:20Z"}},
+            "lastState": {},
+        }
+    ]
+    assert (get_condition(found, "Ready") or {})["status"] == "True"
+
+
+def test_a_crash_loop_shows_the_last_end(world: World, node: Node) -> None:
+    body = container(
+        "waiting", reason="CrashLoopBackOff", message="back-off 10s", exit_code=3, finished=UNIX, restarts=4
+    )
+    node.report(m.LANE_STATE, (1, status(world, body)))
+    found = pod_status(world)
+    assert found["phase"] == "Running"
+    first = found["containerStatuses"][0]
+    assert first["state"] == {"waiting": loop}
+    assert first["lastState"]["terminated"]["exitCode"] == 3
+    assert (get_condition(found, "Ready") or {})["reason"] == "CrashLoopBackOff"
+
+
+def test_a_missing_command_is_visible(world: World, node: Node) -> None:
+    body = container("waiting", reason="CommandNotFound", message="no such file: /bin/nope")
+    node.report(m.LANE_STATE, (1, status(world, body)))
+    assert pod_status(world)["phase"] == "Pending"
+    assert "no such file" in (get_condition(pod_status(world), "Ready") or {})["message"]
+
+
+def test_containers_that_the_pod_does_not_have_are_left_out(world: World, node: Node) -> None:
+    node.report(m.LANE_STATE, (1, status(world, container("running") | {m.STATUS_CONTAINER_NAME: "invented"})))
+    assert pod_status(world)["containerStatuses"] == []
+
+
+@pytest.mark.parametrize(
+    ("states", "policy", "phase"),
+    [
+        ([], "Always", "Pending"),
+        ([container("waiting")], "Always", "Pending"),
+        ([container("waiting", restarts=1)], "Always", "Running"),
+        ([container("waiting", exit_code=1)], "OnFailure", "Running"),
+        ([container("running")], "Never", "Running"),
+        ([container("running"), container("terminated", exit_code=0)], "Never", "Running"),
+        ([container("terminated", exit_code=0)], "Never", "Succeeded"),
+        ([container("terminated", exit_code=0)], "Always", "Running"),
+        ([container("terminated", exit_code=0), container("terminated", exit_code=1)], "Never", "Failed"),
+        ([container("terminated", exit_code=2)], "OnFailure", "Failed"),
+    ],
+)
+def test_phases(states: list[dict[int, Any]], policy: str, phase: str) -> None:
+    assert phase_of(states, policy) == phase
+
+
+# ---- devices
+
+
+def twin(world: World) -> Any:
+    return world.get(DEVICES, "d")["status"]["twins"][0]
+
+
+def twin_body(reported: str | None, quality: str, version: int, time_ms: int, **more: Any) -> dict[int, Any]:
+    body: dict[int, Any] = {
+        m.REPORT: m.REPORT_TWIN, m.TWIN_DEVICE: "default/d", m.TWIN_PROPERTY: "power",
+        m.TWIN_TIME: [time_ms, m.TIME_UNIX], m.TWIN_QUALITY: quality, m.TWIN_VERSION: version,
+    }  # fmt: skip
+    if reported is not None:
+        body[m.TWIN_REPORTED] = reported
+    keys = {"error": m.TWIN_ERROR, "desired": m.TWIN_DESIRED, "desired_version": m.TWIN_DESIRED_VERSION}
+    return body | {keys[key]: value for key, value in more.items()}
+
+
+def test_twins_follow_reports_and_keep_the_value_when_it_goes_bad(world: World, node: Node) -> None:
+    node.report(m.LANE_STATE, (1, twin_body("230", "good", 1, 1000, desired="5", desired_version=3)))
+    assert twin(world) == {
+        "propertyName": "power",
+        "reported": {"value": "230", "metadata": {"timestamp": "1000", "quality": "good", "version": "1"}},
+        "observedDesired": {"value": "5", "metadata": {"version": "3"}},
+    }
+    error = "Modbus exception 2: illegal data address"
+    node.report(m.LANE_STATE, (2, twin_body(None, "bad", 2, 2000, error=error)))
+    assert twin(world)["reported"]["value"] == "230"
+    assert twin(world)["reported"]["metadata"]["error"] == error
+
+
+def test_a_backlog_does_not_turn_the_twin_back(world: World, node: Node) -> None:
+    node.report(m.LANE_STATE, (1, twin_body("230", "good", 1, START_UNIX_MS)))
+    node.report(m.LANE_TELEMETRY, (1, sample(100, [START_UNIX_MS - 5000, m.TIME_UNIX])))
+    assert twin(world)["reported"]["value"] == "230"
+    node.report(m.LANE_TELEMETRY, (2, sample(240, [START_UNIX_MS + 5000, m.TIME_UNIX])))
+    assert twin(world)["reported"]["value"] == "240"
+    assert values(world) == [100, 240], "the samples are kept, both of them"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(5, "5"), (2.5, "2.5"), (True, "true"), (False, "false"), ("on", "on"), (b"\x01\xff", "01ff")]
+)
+def test_every_type_of_value_is_kept_and_shown_as_text(world: World, node: Node, value: Any, text: str) -> None:
+    node.report(m.LANE_TELEMETRY, (1, sample(value)))
+    assert values(world) == [value] and type(values(world)[0]) is type(value)
+    assert twin(world)["reported"]["value"] == text
+
+
+def test_one_batch_writes_each_device_once(world: World, node: Node) -> None:
+    revision = world.store.revision()
+    node.report(m.LANE_TELEMETRY, *[(number, sample(number)) for number in range(1, 20)])
+    changes = [change for change in world.store.changes(revision, 100) if change.resource == DEVICES]
+    assert len(changes) == 1 and len(values(world)) == 19
+
+
+def test_device_states(world: World, node: Node) -> None:
+    def state(sequence: int, word: str, reason: str = "") -> Any:
+        body: dict[int, Any] = {m.REPORT: m.REPORT_DEVICE, m.DEVICE_STATE_DEVICE: "default/d", m.DEVICE_STATE: word}
+        body[m.DEVICE_STATE_TIME] = UNIX
+        node.report(m.LANE_STATE, (sequence, body | ({m.DEVICE_STATE_REASON: reason} if reason else {})))
+        return world.get(DEVICES, "d")["status"]
+
+    assert state(1, "online")["lastOnlineTime"] == "2026-09-21T14:13:20Z"
+    offline = state(2, "offline", "no answer from unit 1")
+    assert offline["state"] == "offline" and offline["lastOnlineTime"] == "2026-09-21T14:13:20Z"
+    assert (get_condition(offline, "Online") or {})["message"] == "no answer from unit 1"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({m.REPORT: m.REPORT_DROPPED, 1: m.LANE_TELEMETRY, 2: 12, 3: 0, 4: 9}, "ReportsDropped"),
+        ({m.REPORT: m.REPORT_DAMAGE, 1: "segment 3: CRC"}, "JournalDamaged"),
+    ],
+)
+def test_losses_show_at_the_node(world: World, node: Node, body: dict[int, Any], kind: str) -> None:
+    node.report(m.LANE_STATE, (1, body))
+    assert (get_condition(world.get(NODES, "n1")["status"], kind) or {})["status"] == "True"
+
+
+# ---- time
+
+
+def times(world: World) -> list[tuple[int, int]]:
+    found = world.store.read(lambda tx: tx.samples("default/d", None, None, None, 100))
+    return [(one.time_ms - START_UNIX_MS, one.dated_by) for one in found]
+
+
+def test_a_sample_of_this_boot_is_dated_by_the_hub(world: World, node: Node) -> None:
+    """The hello said 5,000 ms of monotonic time at START."""
+    node.report(m.LANE_TELEMETRY, (1, sample(1, [4_000, m.TIME_MONOTONIC, node.boot_id])))
+    assert times(world) == [(-1_000, m.TIME_MONOTONIC)]
+
+
+def test_a_sample_of_an_earlier_boot_that_had_a_session_is_dated_by_it(world: World, node: Node) -> None:
+    earlier = node.boot_id
+    node.cut()
+    world.unix_ms += 3_600_000
+    node.boot_id = b"a-later-boot-id!"
+    node.connect()
+    node.report(m.LANE_TELEMETRY, (1, sample(1, [7_000, m.TIME_MONOTONIC, earlier])))
+    assert times(world) == [(2_000, m.TIME_MONOTONIC)]
+
+
+def test_samples_of_a_boot_that_never_had_a_session_keep_their_distances(world: World, node: Node) -> None:
+    unknown = b"never-seen-boot!"
+    first, second = ([ms, m.TIME_MONOTONIC, unknown] for ms in (70_000, 71_500))
+    node.report(m.LANE_TELEMETRY, (1, sample(1, first)))
+    node.report(m.LANE_TELEMETRY, (2, sample(2, second)))
+    (first_ms, _), (second_ms, _) = times(world)
+    assert second_ms - first_ms == 1_500 and second_ms <= 0
+
+
+def test_a_time_beyond_all_calendars_is_cut_and_never_breaks_an_answer(world: World, node: Node) -> None:
+    node.report(m.LANE_TELEMETRY, (1, sample(1, [1 << 60, m.TIME_UNIX])))
+    assert node.acknowledged() == [(m.LANE_TELEMETRY, 1)]
+    answer = world.store.read(lambda tx: telemetry.answer(tx, telemetry.Query("default/d")))
+    assert answer["items"][0]["time"].startswith("9999-")
+
+
+# ---- queries
+
+
+def _answer(query: telemetry.Query, transaction: Transaction) -> Any:
+    return telemetry.answer(transaction, query)
+
+
+def test_pages_of_telemetry_leave_nothing_out_and_show_nothing_twice(world: World, node: Node) -> None:
+    for number in range(1, 31):  # ten milliseconds, three samples each
+        node.report(m.LANE_TELEMETRY, (number, sample(number, [START_UNIX_MS + number // 3, m.TIME_UNIX])))
+    pages: list[list[int]] = []
+    text = ""
+    while True:
+        query = telemetry.Query("default/d", limit=4, continue_text=text)
+        answer = world.store.read(partial(_answer, query))
+        pages.insert(0, [item["value"] for item in answer["items"]])
+        text = answer["metadata"].get("continue", "")
+        if not text:
+            break
+    assert [value for page in pages for value in page] == list(range(1, 31))
+
+
+def test_a_query_by_property_and_time(world: World, node: Node) -> None:
+    for number in range(1, 6):
+        node.report(m.LANE_TELEMETRY, (number, sample(number, [START_UNIX_MS + number, m.TIME_UNIX])))
+    query = telemetry.Query("default/d", "power", START_UNIX_MS + 2, START_UNIX_MS + 4)
+    answer = world.store.read(lambda tx: telemetry.answer(tx, query))
+    assert [item["value"] for item in answer["items"]] == [2, 3, 4]
+    assert answer["items"][0] == {
+        "time": "2026-09-21T14:13:20.002Z",
+        "timeMs": START_UNIX_MS + 2,
+        "property": "power",
+        "value": 2,
+        "datedBy": "node",
+        "node": "n1",
+    }
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        telemetry.Query("default/d", limit=0),
+        telemetry.Query("default/d", limit=10_001),
+        telemetry.Query("default/d", continue_text="x"),
+        telemetry.Query("default/d", continue_text="1.x"),
+        telemetry.Query("default/d", continue_text="1.99999999"),
+    ],
+)
+def test_bad_queries(world: World, query: telemetry.Query) -> None:
+    with pytest.raises(telemetry.InvalidQuery):
+        world.store.read(lambda tx: telemetry.answer(tx, query))
+
+
+def test_telemetry_has_a_retention_and_a_bound(world: World, node: Node) -> None:
+    settings = world.environment.settings
+    old = [START_UNIX_MS - settings.telemetry_retention_ms - 1, m.TIME_UNIX]
+    node.report(m.LANE_TELEMETRY, (1, sample(1, old)), (2, sample(2)), (3, sample(3)))
+    assert world.store.transact(lambda tx: telemetry.trim(tx, settings, world.unix_ms)) == 1
+    settings.telemetry_rows_max = 1
+    assert world.store.transact(lambda tx: telemetry.trim(tx, settings, world.unix_ms)) == 1
+    assert values(world) == [3]
