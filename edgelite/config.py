@@ -26,6 +26,7 @@ class Config:
     def __init__(self, node: str, hubs: "list[tuple[str, int]]") -> None:
         self.node = node
         self.hubs = hubs  # (host, port), tried in this order
+        self.segment_bytes = 256 * 1024  # of one journal file; what a sync and the wear of a card are best with
         self.journal_bytes_max = 4 * 1024 * 1024
         self.telemetry_bytes_max = 2 * 1024 * 1024  # of these; what doesn't fit is dropped, counted and reported
         self.group_window_ms = 1000  # how long a report may wait for others to share its sync
@@ -39,6 +40,7 @@ class Config:
         """ConfigurationError where the sizes don't go together."""
         try:
             return JournalLimits(
+                segment_bytes=self.segment_bytes,
                 size_bytes_max=self.journal_bytes_max,
                 telemetry_bytes_max=self.telemetry_bytes_max,
                 group_window_ms=self.group_window_ms,

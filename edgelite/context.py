@@ -9,8 +9,9 @@ if TYPE_CHECKING:
 
 
 class Context:
-    """`journal` to keep things in, `emit(effect)` to act on the platform, `report(lane, body, coalesce_key)` to
-    tell the hub, `clock` to date things, `random_bytes(count)` for identities and jitter, `boot_id` (16 bytes)."""
+    """`journal` to keep things in (its `get`, `keys`, `write` and `generation`; a full medium raises nothing here),
+    `emit(effect)` to act on the platform, `report(lane, body, coalesce_key)` to tell the hub, `clock` to date things,
+    `random_bytes(count)` for identities and jitter, `boot_id` (16 bytes)."""
 
     def __init__(
         self,

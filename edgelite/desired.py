@@ -9,7 +9,9 @@ here until a person has adopted it at the hub. Until then the node goes on with 
 """
 
 from edgelite.journal import SPACE_DESIRED, SPACE_META, SPACE_STAGED
+from edgelite.storage import StorageFullError
 from edgelite_protocol import cbor
+from edgelite_protocol.digest import ENTRY_DIGEST_BYTES
 from edgelite_protocol.errors import CorruptionError
 from edgelite_protocol.messages import KIND_DEVICE, KIND_WORKLOAD
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from edgelite.context import Context
+    from edgelite.journal import Journal
     from edgelite_protocol.events import Entry, SnapshotBegin, SnapshotEntry
     from edgelite_protocol.node_session import NodeSession
 
@@ -62,8 +64,8 @@ def split_key(text: str) -> "tuple[int, str]":
 class Desired:
     """`apply(kind, key, value or None, now_ms)` tells what runs; it is called after the journal was written."""
 
-    def __init__(self, context: "Context", apply: "Apply") -> None:
-        self._journal = context.journal
+    def __init__(self, journal: "Journal", apply: "Apply") -> None:
+        self._journal = journal
         self._apply = apply
         self._epoch_offered = b""  # of this session's hub
         self._adopted = b""
@@ -72,11 +74,20 @@ class Desired:
         self._owed_position = 0
         self.cursor = Cursor(b"", 0, b"")
 
-    def restore(self, now_ms: int) -> None:
-        """After the journal was opened: what runs is told all that was desired, without any link."""
+    def restore(self, damaged: bool, now_ms: int) -> "list[str]":
+        """After the journal was opened: what runs is told all that was desired, without any link. Gives a line for
+        each entry that cannot be read. After damage the hub is asked for the whole feed again: what is the same
+        changes nothing, what was lost comes back."""
+        lost: list[str] = []
         self.cursor = decode_cursor(self._journal.get(SPACE_META, CURSOR_KEY))
         for key in sorted(self._journal.keys(SPACE_DESIRED)):
-            self._tell(key, self._journal.get(SPACE_DESIRED, key), now_ms)
+            try:
+                self._tell(key, self._journal.get(SPACE_DESIRED, key), now_ms)
+            except CorruptionError as error:
+                lost.append("desired " + key + ": " + str(error))
+        if self.cursor.epoch and (damaged or lost):
+            self.cursor = Cursor(self.cursor.epoch, 0, bytes(ENTRY_DIGEST_BYTES))
+        return lost
 
     # ---- one session
 
@@ -101,10 +112,12 @@ class Desired:
         if event.kind not in KINDS:
             return []
         key = entry_key(event.kind, event.key)
-        held = self._journal.get(SPACE_DESIRED, key)
+        held = self._held(key)
         encoded = None if event.value is None else cbor.encode(event.value)
         if encoded == held:
             return []
+        if held is None and len(self._journal.keys(SPACE_DESIRED)) >= ENTRIES_MAX:
+            raise StorageFullError("this node takes %d desired entries at most" % ENTRIES_MAX)
         return [("delete", SPACE_DESIRED, key) if encoded is None else ("put", SPACE_DESIRED, key, encoded)]
 
     def offered(self, session: "NodeSession", epoch: bytes) -> None:
@@ -151,6 +164,13 @@ class Desired:
 
     # ---- inside
 
+    def _held(self, key: str) -> "bytes | None":
+        """The entry as it is kept; one that cannot be read any more differs from whatever comes."""
+        try:
+            return self._journal.get(SPACE_DESIRED, key)
+        except CorruptionError:
+            return b""
+
     def _write(self, changes: "list[tuple[object, ...]]", cursor: Cursor) -> None:
         self._owed_position = self._journal.write(changes)
         self._journal.urgent()
@@ -160,7 +180,7 @@ class Desired:
     def _differences(self) -> "tuple[list[str], list[str]]":
         """(keys whose value the staged snapshot changes or adds, keys that it lacks)."""
         staged = sorted(self._journal.keys(SPACE_STAGED))
-        changed = [k for k in staged if self._journal.get(SPACE_STAGED, k) != self._journal.get(SPACE_DESIRED, k)]
+        changed = [key for key in staged if self._journal.get(SPACE_STAGED, key) != self._held(key)]
         kept = set(staged)
         return changed, [key for key in sorted(self._journal.keys(SPACE_DESIRED)) if key not in kept]
 

@@ -57,14 +57,15 @@ TABLE = (
 )
 # fmt: on
 
-# Goodbyes that say: as you are, never. A person has to act, so the node asks rarely.
+# Ends that say: as things are, never (SPEC.md, section 15, "rarely"). A person has to act, so the node asks rarely.
 REFUSALS = (
+    "certificate_required",
     "identity_cloned",
-    "node_revoked",
-    "unknown_node",
-    "unsupported_version",
-    "not_authorized",
     "must_understand",
+    "node_revoked",
+    "snapshot_too_large",
+    "unsupported_version",
+    "wrong_node",
 )
 LINK_LOST = "link_lost"  # how a session calls the end of its channel
 OPEN_TIMEOUT_MS = 90_000  # several addresses of one name, each with the port's own timeout
@@ -132,6 +133,11 @@ class Link(Channel):
             self._quick = True
             self.session.end("", "reconnecting", now_ms)
 
+    def end_session(self, code: str, text: str, now_ms: int) -> None:
+        """Say goodbye to the hub for a reason of this end."""
+        if self.session is not None:
+            self.session.end(code, text, now_ms)
+
     # ---- Channel: the port's side
 
     def opened(self, now_ms: int) -> None:
@@ -183,17 +189,18 @@ class Link(Channel):
         self._owner.session_event(event, now_ms)
         if event.code == LINK_LOST:
             self._note_end(self._close_reason)
-        elif event.by_peer and event.code in REFUSALS:
-            self._refuse(event.code, event.text)
+        elif event.code in REFUSALS:
+            self._refuse(event)
         else:
             self._note_end(": ".join([part for part in (event.code, event.text) if part]) or "ended")
         self._fire(ENDED, now_ms)
 
-    def _refuse(self, code: str, text: str) -> None:
-        if code != self._refusal:
-            self._context.emit(Log("error", "the hub refuses this node: " + code + ": " + text))
-        self._refusal = code
-        self.last_end = code
+    def _refuse(self, event: Ended) -> None:
+        if event.code != self._refusal:
+            who = "the hub refuses this node: " if event.by_peer else "this node cannot follow the hub: "
+            self._context.emit(Log("error", who + event.code + ": " + event.text))
+        self._refusal = event.code
+        self.last_end = event.code
         self._backoff.slow_down()
 
     def _note_end(self, reason: str) -> None:

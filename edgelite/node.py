@@ -21,6 +21,8 @@ from edgelite.journal import Journal
 from edgelite.link import Link, Owner
 from edgelite.logstream import LogStreams
 from edgelite.outbox import Outbox
+from edgelite.patience import PatientJournal
+from edgelite.storage import StorageFullError
 from edgelite.supervisor import Supervisor
 from edgelite.timekeeping import Timekeeping
 from edgelite_protocol import events
@@ -70,17 +72,18 @@ class Node(Owner):
         self.clock = Clock(platform.boot_id)
         self.journal = Journal(platform.storage, config.journal_limits(), platform.random_bytes, self._emit)
         self._outbox = Outbox(self.journal)
-        context = Context(
-            self.journal, self._emit, self._outbox.report, self.clock, platform.random_bytes, platform.boot_id
-        )
+        self._patient = PatientJournal(self.journal)
+        patient: Any = self._patient  # to its users it is the journal
+        context = Context(patient, self._emit, self._outbox.report, self.clock, platform.random_bytes, platform.boot_id)
         self.supervisor = Supervisor(context)
         self.devices = Devices(context)
         self.link = Link(context, config, self)
-        self._desired = Desired(context, self._apply)
-        self._timekeeping = Timekeeping(context)
+        self._desired = Desired(self.journal, self._apply)
+        self._timekeeping = Timekeeping(self.journal, self.clock)
         self._fetcher = Fetcher(context, self.supervisor, platform.artifacts)
         self._logs = LogStreams(platform.logs)
         self._hello_journal_id = b""
+        self._trouble: str | None = None  # of the journal, as told last
         self._expired = False  # the hub says that the certificate has ended: renew first
 
     # ---- what a port calls
@@ -91,7 +94,7 @@ class Node(Owner):
         recovery = self.journal.open(now_ms)
         self._timekeeping.restore()
         self.supervisor.restore(now_ms)
-        self._desired.restore(now_ms)
+        recovery.damaged += self._desired.restore(bool(recovery.damaged), now_ms)
         self._outbox.report_damage(recovery.damaged)
         return recovery
 
@@ -105,8 +108,10 @@ class Node(Owner):
             self._logs.step(session, now_ms),
         ]
         self._timekeeping.step(now_ms)
+        self._patient.step()
         self._outbox.step()
         deadlines.append(self.journal.step(now_ms))
+        self._tell_trouble()
         if session is not None:
             self._desired.acknowledge(session)
             self._outbox.send(session)
@@ -135,7 +140,6 @@ class Node(Owner):
         self.journal.synced(token, now_ms)
 
     def sync_failed(self, token: int, text: str, now_ms: int) -> None:
-        self._emit(Log("error", "the journal cannot be synced: " + text))
         self.journal.sync_failed(token, text, now_ms)
 
     def artifact_installed(self, digest: bytes, now_ms: int) -> None:
@@ -160,14 +164,29 @@ class Node(Owner):
 
     def session_event(self, event: object, now_ms: int) -> None:
         handler = _HANDLERS.get(type(event))
-        if handler is not None:
+        if handler is None:
+            return
+        try:
             handler(self, self.link.session, event, now_ms)
+        except StorageFullError as error:
+            self.link.end_session("snapshot_too_large", error.text, now_ms)
 
     def session_over(self, now_ms: int) -> None:
         self._fetcher.session_over()
         self._logs.session_over()
 
     # ---- inside
+
+    def _tell_trouble(self) -> None:
+        """Once when nothing becomes durable any more, and once when it does again."""
+        trouble = self.journal.trouble
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if trouble is None:
+            self._emit(Log("info", "the journal is written again"))
+        else:
+            self._emit(Log("error", "the journal cannot be written, reports wait in memory: " + trouble))
 
     def _emit(self, effect: object) -> None:
         self._effects.append(effect)
@@ -204,7 +223,7 @@ class Node(Owner):
         self._outbox.stored(welcome.get(m.WELCOME_STORED, []))  # type: ignore[arg-type]
         self._desired.begin(welcome[m.WELCOME_EPOCH])  # type: ignore[arg-type]
         if welcome.get(m.WELCOME_NEW_JOURNAL):
-            self.journal.new_journal_id()
+            self._outbox.rename()
         if welcome.get(m.WELCOME_RENEW):
             session.renew()
         self._emit(Log("info", "the hub answered"))

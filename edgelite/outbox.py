@@ -4,6 +4,7 @@ A report is named by journal id, generation and sequence when it is appended, go
 is dropped only when the hub has acknowledged it. A session starts sending behind what the hub says it has stored.
 """
 
+from edgelite.storage import StorageFullError
 from edgelite_protocol import cbor
 from edgelite_protocol.errors import MisuseError
 from edgelite_protocol.limits import REPORT_BYTES_MAX
@@ -18,6 +19,7 @@ LANES = (LANE_STATE, LANE_TELEMETRY)
 BATCH_COUNT = 16  # reports of one message: some 16 * 60 bytes of telemetry fill a quarter of a frame
 BATCH_BYTES = 3000  # of one message, unless a single report is larger: a control message waits for one of these
 ITEM_OVERHEAD_BYTES = 10  # of a report in a message: its list's head and its sequence number
+WAITING_MAX = 64  # reports of state that found no room on the medium; the oldest of more are forgotten
 DAMAGE_TEXTS_MAX = 8  # of one recovery; the rest is counted
 ROUNDS_MAX = 8  # messages of a lane in one step; the session's window is smaller
 
@@ -26,15 +28,33 @@ class Outbox:
     def __init__(self, journal: "Journal") -> None:
         self._journal = journal
         self._sent: dict[int, tuple[int, int] | None] = {}
+        self._waiting: list[tuple[str | None, bytes]] = []  # (coalesce key, report) that found no room
         self._hello_journal_id = b""
+        self._hold_position = 0  # nothing goes out before the journal is durable up to here
 
     def report(self, lane: int, body: "dict[int, object]", coalesce_key: "str | None") -> None:
         """Append one report. State is synced at the next step, telemetry with its group."""
         encoded = cbor.encode(body)
         if len(encoded) > REPORT_BYTES_MAX - ITEM_OVERHEAD_BYTES:
             raise MisuseError("a report of %d bytes" % len(encoded))
-        self._journal.append_report(lane, encoded, coalesce_key)
         if lane == LANE_STATE:
+            self._waiting = [row for row in self._waiting if coalesce_key is None or row[0] != coalesce_key]
+            self._waiting.append((coalesce_key, encoded))
+            self._append_waiting()
+        else:
+            self._journal.append_report(lane, encoded, coalesce_key)
+
+    def _append_waiting(self) -> None:
+        """What of the state finds room in the journal. While the medium is full the newest of it waits in memory:
+        nothing stops for want of room, and telemetry, which gives way by policy, never waits."""
+        while self._waiting:
+            key, encoded = self._waiting[0]
+            try:
+                self._journal.append_report(LANE_STATE, encoded, key)
+            except StorageFullError:
+                self._waiting = self._waiting[-WAITING_MAX:]
+                return
+            self._waiting.pop(0)
             self._journal.urgent()
 
     def report_damage(self, texts: "list[str]") -> None:
@@ -46,7 +66,9 @@ class Outbox:
             self.report(LANE_STATE, {REPORT: REPORT_DAMAGE, 1: more}, None)
 
     def step(self) -> None:
-        """Report what the quota made the journal drop, and damage met in reading, since the last call."""
+        """Try again what found no room; report, since the last call, what the quota made the journal drop and what
+        damage was met in reading."""
+        self._append_waiting()
         for lane, count, first, last in self._journal.take_dropped():
             body: dict[int, object] = {REPORT: REPORT_DROPPED, 1: lane, 2: count, 3: packed(first), 4: packed(last)}
             self.report(LANE_STATE, body, None)
@@ -60,6 +82,11 @@ class Outbox:
         """A hub answered hello: send from the first row that it has not acknowledged."""
         self._sent = {}
         self._hello_journal_id = hello_journal_id
+        self._hold_position = 0
+
+    def rename(self) -> None:
+        """The hub says that this journal is an older copy: see Journal.rename_generation."""
+        self._hold_position = self._journal.rename_generation()
 
     def stored(self, positions: "list[list[int]]") -> None:
         """What the welcome says the hub has: as good as an acknowledgement."""
@@ -68,6 +95,8 @@ class Outbox:
 
     def send(self, session: "NodeSession") -> None:
         """As much as the session's window and queue take, state before telemetry."""
+        if self._journal.durable_position < self._hold_position:
+            return
         for lane in LANES:
             for _ in range(ROUNDS_MAX):
                 if not (session.can_report(lane) and self._send_batch(session, lane)):

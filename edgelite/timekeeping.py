@@ -6,12 +6,14 @@ boots; it moves at most every two hours, with a write that costs some 50 bytes o
 """
 
 from edgelite.journal import SPACE_META
+from edgelite.storage import StorageFullError
 from edgelite_protocol import cbor
 from edgelite_protocol.errors import CorruptionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from edgelite.context import Context
+    from edgelite.clock import Clock
+    from edgelite.journal import Journal
 
 CLOCK_KEY = "clock"
 FLOOR_INTERVAL_MS = 2 * 3600 * 1000
@@ -19,9 +21,9 @@ OFFSET_TOLERANCE_MS = 1000  # a welcome's time is late by a round trip; a smalle
 
 
 class Timekeeping:
-    def __init__(self, context: "Context") -> None:
-        self._journal = context.journal
-        self._clock = context.clock
+    def __init__(self, journal: "Journal", clock: "Clock") -> None:
+        self._journal = journal
+        self._clock = clock
         self._kept_offset_ms: int | None = None
         self._kept_floor_ms = 0
 
@@ -56,7 +58,11 @@ class Timekeeping:
 
     def _keep(self, floor_ms: int) -> None:
         clock = self._clock
-        clock.floor_ms = self._kept_floor_ms = max(floor_ms, clock.floor_ms)
-        self._kept_offset_ms = clock.offset_ms
+        clock.floor_ms = max(floor_ms, clock.floor_ms)
         value = cbor.encode([clock.floor_ms, clock.boot_id, clock.offset_ms])
-        self._journal.write([("put", SPACE_META, CLOCK_KEY, value)])
+        try:
+            self._journal.write([("put", SPACE_META, CLOCK_KEY, value)])
+        except StorageFullError:
+            return  # tried again when the node is next awake
+        self._kept_floor_ms = clock.floor_ms
+        self._kept_offset_ms = clock.offset_ms

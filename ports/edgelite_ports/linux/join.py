@@ -140,6 +140,8 @@ def _converse(host: str, port: int, session: tls.TlsConnection, client: JoinClie
                 _exchange(connection, session, client, deadline_s)
                 event = client.next_event()
                 if isinstance(event, wanted):
+                    client.end("", "", _now_ms())
+                    _send(connection, session, client)
                     return event
                 if isinstance(event, Ended):
                     raise ProtocolError(event.code, event.text)
@@ -149,10 +151,7 @@ def _converse(host: str, port: int, session: tls.TlsConnection, client: JoinClie
 
 def _exchange(connection: socket.socket, session: tls.TlsConnection, client: JoinClient, deadline_s: float) -> None:
     """Send what there is, take what comes."""
-    if session.handshake():
-        while data := client.data_to_send(4096):
-            session.write(data)
-    connection.sendall(session.data_to_send())
+    _send(connection, session, client)
     if session.established and (plain := session.read()):
         client.receive(plain, _now_ms())
         return
@@ -162,6 +161,13 @@ def _exchange(connection: socket.socket, session: tls.TlsConnection, client: Joi
         session.receive(received)
     else:
         client.receive_eof(_now_ms())
+
+
+def _send(connection: socket.socket, session: tls.TlsConnection, client: JoinClient) -> None:
+    if session.handshake():
+        while data := client.data_to_send(4096):
+            session.write(data)
+    connection.sendall(session.data_to_send())
 
 
 def _now_ms() -> int:

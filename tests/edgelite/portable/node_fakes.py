@@ -77,6 +77,7 @@ class FakeHub:
         self.hellos = []
         self.applied = []
         self.reports = []
+        self.journals = []  # of each batch of reports
         self.diverged = []
         self.renewals = 0
         self.welcome_extra = {}
@@ -166,6 +167,7 @@ class FakeHub:
         self.send_snapshot()
 
     def _Reports(self, event, now_ms):
+        self.journals.append(event.journal)
         for sequence, body in event.items:
             if (event.generation, sequence) > self.stored.get(event.lane, (0, 0)):
                 self.reports.append((event.lane, event.generation, sequence, body))
@@ -225,7 +227,11 @@ class NodeBench:
         platform = Platform(
             self.storage, self.artifacts, self.logs, boot_id, self.random, {"agent": "test", "runtimes": ["process"]}
         )
-        self.node = Node(Config("kitchen", [("hub.example", 7444)]), platform)
+        config = Config("kitchen", [("hub.example", 7444)])
+        config.segment_bytes = 8192  # a microcontroller's heap holds this storage too
+        config.journal_bytes_max = 160 * 1024
+        config.telemetry_bytes_max = 80 * 1024
+        self.node = Node(config, platform)
         self.now_ms = 1000
         self.reachable = True
         self.syncs_held = False  # True: syncs are asked for and don't end

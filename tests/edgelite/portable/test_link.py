@@ -154,13 +154,14 @@ def test_a_refusal_slows_down_at_once_and_is_told_once():
     assert told == 1
 
 
-def test_a_goodbye_of_our_own_with_a_refusals_code_is_none():
+def test_what_this_node_cannot_follow_slows_down_too():
     bench = Bench(Link)
     make_live(bench, 0)
-    bench.session.end("unsupported_version", "", 0)
+    bench.session.end("snapshot_too_large", "no room", 0)
     bench.link.step(0)
     bench.link.closed("closed", 0)
-    assert bench.link.state == RESTING
+    assert bench.link.state == FENCED
+    assert bench.link.step(0) == 300_000
 
 
 def test_hubs_are_tried_in_turn():
