@@ -9,7 +9,8 @@ Five ways out of an exchange:
     2. an answer that is not due       skipped: late, doubled, or of another unit
     3. the timeout                     the unit counts as silent; on a framing that cannot tell answers apart the bus
                                        stays quiet until a late one can no longer be taken for the next
-    4. the connection ends             asked once more over a new one, if the old one had ever answered
+    4. the connection ends             asked again over a new one, if the old one had ever answered: so each new
+                                       connection brings an answer, or ends it
     5. the framing is broken           the connection is closed: nothing after the break can be trusted
 """
 
@@ -205,8 +206,7 @@ class ModbusBus(Bus):
         self._current = None
         if job is None:
             return
-        if again and not job.was_resent:
-            job.was_resent = True
+        if again:
             self._queue.insert(0, job)
         else:
             self._finish(job, "connection lost: " + reason)

@@ -28,7 +28,6 @@ class Job:
         self.unit_number = protocol.unit
         self.timeout_ms = protocol.timeout_ms
         self.submitted_ms = now_ms
-        self.was_resent = False  # over a new connection, after the old one ended under it
         self.values: dict[str, int | float | str | bool | bytes] = {}
         self.errors: dict[str, str] = {}
         self.answered = False

@@ -473,3 +473,46 @@ def test_a_span_that_hangs_the_device_is_asked_last_next_time():
     assert result.values == {"r100": 100}
     assert result.errors == {"r4": "no answer within 1000 ms"}
     assert result.answered
+
+
+def test_an_answer_ends_the_backoff_of_reconnects():
+    bench = Bench(u1=counting_unit())
+    for _ in range(6):
+        bench.now_ms += 60_000
+        bench.read(1, 0)
+        bench.bus.closed("refused", bench.now_ms)
+    bench.now_ms += 60_000
+    bench.read(1, 0)
+    bench.open()
+    bench.exchange()
+    bench.bus.closed("reset", bench.now_ms)
+    bench.read(1, 0)
+    bench.bus.closed("refused", bench.now_ms)
+    bench.now_ms += 1000
+    bench.read(1, 0)
+    assert bench.bus.wants_open(bench.now_ms), "it waits as if nothing had ever been answered"
+
+
+def test_an_answer_ends_the_pauses_of_a_unit():
+    bench = opened(u1=counting_unit())
+    unit = bench.peer.units[1]
+
+    def fall_silent(times):
+        unit.is_silent = True
+        for _ in range(times):
+            bench.now_ms += 61_000
+            bench.read(1, 4)
+            bench.step(bench.now_ms)
+            bench.step(bench.now_ms + 1000)
+        unit.is_silent = False
+
+    fall_silent(2)
+    bench.now_ms += 61_000
+    bench.read(1, 4)
+    bench.step(bench.now_ms)
+    assert bench.results()[-1].answered
+    fall_silent(1)
+    bench.now_ms += 2000
+    bench.read(1, 4)
+    bench.step(bench.now_ms)
+    assert bench.results()[-1].answered, "it was left alone as if it had never come back"

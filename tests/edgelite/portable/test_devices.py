@@ -351,3 +351,22 @@ def test_long_texts_are_cut():
     bench.bus.errors["a"] = "x" * 5000
     bench.devices.step(0)
     assert len(bench.recorder.twins()[0][messages.TWIN_ERROR]) == 250
+
+
+def test_a_reading_of_what_a_property_no_longer_means_is_dropped():
+    bench = Bench({"a": 41}, [property_row("a", visitor={"offset": 1})])
+    bench.bus.automatic = False
+    bench.devices.step(0)
+    bench.set([property_row("a", visitor={"offset": 2})], 5)
+    bench.bus.answer(7)
+    bench.devices.step(7)
+    assert bench.recorder.telemetry() == [], "another register's value was reported"
+
+
+def test_requests_on_a_bus_that_was_given_up_are_forgotten():
+    bench = Bench({"a": 1}, [property_row("a")])
+    bench.bus.automatic = False
+    for index in range(10):
+        bench.devices.step(1000 * index)
+        bench.set([property_row("a")], 1000 * index, protocol={"ip": "192.0.2.%d" % index})
+    assert len(bench.devices._collections) <= 1
