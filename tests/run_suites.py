@@ -101,7 +101,8 @@ def run(suite: str) -> Result:
     finally:
         timer.cancel()
     result.minutes = (time.monotonic() - started_s) / 60
-    count(result, summary)
+    if suite not in NO_TESTS_OF_THEIR_OWN:
+        count(result, summary)
     result.problem = problem_of(result, returncode)
     return result
 
@@ -137,7 +138,7 @@ def problem_of(result: Result, returncode: int) -> str:
         return "took longer than its budget"
     if returncode == PYTEST_EXIT_NO_TESTS:
         return "has no tests"
-    if returncode != 0:
+    if returncode != 0 or result.counts["failed"]:
         return "failed"
     if result.suite not in NO_TESTS_OF_THEIR_OWN and sum(result.counts.values()) == 0:
         return "ran no test"

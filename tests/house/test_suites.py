@@ -61,6 +61,7 @@ def outcome(
         ("print('3 passed in 1s')", (0, "")),
         ("print('3 passed, 1 failed in 1s'); exit(1)", (1, "failed")),
         ("print('3 passed in 1s'); exit(1)", (1, "failed")),
+        ("print('3 passed, 1 failed')", (1, "failed")),
         ("print('no tests ran'); exit(5)", (1, "has no tests")),
         ("print('nothing')", (1, "ran no test")),
         ("import os; os.abort()", (1, "failed")),
