@@ -13,14 +13,19 @@ STRICT, WARN, IGNORE = "Strict", "Warn", "Ignore"
 UNKNOWN_FIELDS_MAX = 20  # named in one answer
 
 
-def admit(kind: Kind, body: Any, field_validation: str) -> tuple[Object, list[str]]:
+def admit(kind: Kind, body: Any, field_validation: str, for_status: bool = False) -> tuple[Object, list[str]]:
     """The cleaned object and the warnings that go with the answer. An unknown field is refused (Strict), left out with
-    a warning (Warn, the default as in Kubernetes) or left out (Ignore). StatusError 400 or 422."""
+    a warning (Warn, the default as in Kubernetes) or left out (Ignore). StatusError 400 or 422.
+
+    A status that is written apart counts only where it is written (`for_status`); elsewhere it is not even looked at.
+    """
     if not isinstance(body, dict):
         raise bad_request("the body must be an object")
+    if kind.status and not for_status:
+        body = {key: part for key, part in body.items() if key != "status"}
     _check_type(kind, body)
     report = Report()
-    value: Object = clean(kind.schema, {"metadata": {}, **body}, "", report)
+    value: Object = clean(kind.schema, body, "", report)
     unknown = report.unknown[:UNKNOWN_FIELDS_MAX]
     if unknown and field_validation == STRICT:
         raise _unknown_fields(kind, unknown)

@@ -26,7 +26,7 @@ class Column:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Kind:
     """`dependents` are the resources in the same namespace that go with their owner. `generation`: whether
     metadata.generation counts the changes of what is desired. `stored_status`: a status that a fresh object starts
@@ -49,6 +49,9 @@ class Kind:
     stored_status: Object = field(default_factory=dict)
     dependents: tuple[str, ...] = ()
     strategy: Strategy = field(default_factory=Strategy)
+
+    def __repr__(self) -> str:
+        return f"<Kind {self.api_version} {self.kind}>"
 
     @property
     def resource(self) -> str:

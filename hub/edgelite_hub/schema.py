@@ -78,6 +78,9 @@ class Sequence(Type):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Struct(Type):
+    """With `keeps_unknown` a field that it does not name stays as it is."""
+
+    keeps_unknown: bool = False
     fields: dict[str, Type] = field(default_factory=dict)
 
 

@@ -14,6 +14,8 @@ _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
+_DECIMAL = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,3})?")
 _FIELD_PATH = re.compile(
     r"metadata\.(name|namespace|uid|(labels|annotations)\['[^']+'\])|spec\.(nodeName|serviceAccountName)"
 )
@@ -111,8 +113,8 @@ def plain(text: str) -> str:
 
 
 def decimal(text: str) -> str:
-    try:
-        float(text)
-    except ValueError:
-        return "must be a number in text"
-    return ""
+    return "" if _DECIMAL.fullmatch(text) else "must be a decimal number"
+
+
+def whole(text: str) -> str:
+    return "" if _WHOLE.fullmatch(text) else "must be a whole number"

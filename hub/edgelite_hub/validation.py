@@ -13,6 +13,7 @@ from typing import Any
 from . import schema
 from .status import Cause, duplicate, forbidden_value, invalid_value, not_supported, required, wrong_type
 
+_ANYTHING = schema.Open(structure=False)
 OPEN_DEPTH_MAX = 32  # of untyped JSON: what it is stored and sent through recurses
 
 
@@ -145,8 +146,12 @@ def _struct(type_: schema.Struct, value: Any, path: str, report: Report) -> Any:
         report.causes.append(wrong_type(path, value, "an object"))
         return value
     prefix = f"{path}." if path else ""
-    report.unknown += [prefix + key for key in value if key not in type_.fields]
-    cleaned = {}
+    unknown = [key for key in value if key not in type_.fields]
+    cleaned: dict[str, Any] = {}
+    if type_.keeps_unknown:
+        cleaned = {key: _open(_ANYTHING, value[key], prefix + key, report) for key in unknown}
+    else:
+        report.unknown += [prefix + key for key in unknown]
     for name, field_type in type_.fields.items():
         one = value.get(name)
         if one is None:

@@ -128,7 +128,12 @@ class Events:
 
 
 @contextmanager
-def serving(store: Store | None = None, tls: tuple[Path, Path] | None = None, extra_routes: Any = ()) -> Iterator[Api]:
+def serving(
+    store: Store | None = None,
+    tls: tuple[Path, Path] | None = None,
+    extra_routes: Any = (),
+    registry: Registry | None = None,
+) -> Iterator[Api]:
     """One server in a thread of its own, with its own event loop; ends when the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))
     started: list[tuple[uvicorn.Server, Api]] = []
@@ -137,7 +142,7 @@ def serving(store: Store | None = None, tls: tuple[Path, Path] | None = None, ex
     async def main() -> None:
         used = store if store is not None else MemoryStore()
         writer = Writer(used)
-        hub = TestHub(used, writer)
+        hub = TestHub(used, writer, registry=registry if registry is not None else default_registry())
         app = create_app(hub, extra_routes)
         config = uvicorn.Config(app, log_level="error", lifespan="off", http="h11", loop="asyncio", ws="none")
         config.timeout_graceful_shutdown = 1  # a client's idle TLS connections would hold it for 30 s

@@ -153,8 +153,9 @@ class Handlers:
     async def _replace(self, request: Request, target: Target) -> Response:
         kind = target.kind
         body = await requests.json_body(request)
-        value, warnings = admit(kind, body, field_validation(request.query_params))
-        write = self._verbs.replace_status if target.subresource else self._verbs.replace
+        status = bool(target.subresource)
+        value, warnings = admit(kind, body, field_validation(request.query_params), status)
+        write = self._verbs.replace_status if status else self._verbs.replace
 
         def replace(operation: Operation) -> Object:
             return write(kind, operation, target.namespace or "", _name(target), value)
@@ -166,14 +167,14 @@ class Handlers:
         kind = target.kind
         patch = await requests.patch_body(request, kind)
         validation = field_validation(request.query_params)
+        status = bool(target.subresource)
         warnings: list[str] = []
 
         def change(value: Object) -> Object:
-            patched, warnings[:] = admit(kind, patch.apply(value), validation)
+            patched, warnings[:] = admit(kind, patch.apply(value), validation, status)
             return patched
 
         def apply(operation: Operation) -> Object:
-            status = bool(target.subresource)
             return self._verbs.patch(kind, operation, target.namespace or "", _name(target), change, status)
 
         stored = await self._transact(request, apply, requests.dry_run(request.query_params))

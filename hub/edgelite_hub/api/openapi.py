@@ -86,6 +86,8 @@ def _struct(type_: schema.Struct) -> dict[str, Any]:
     fields = {name: one for name, one in type_.fields.items() if not isinstance(one, schema.Refused)}
     described: dict[str, Any] = {"type": "object", "properties": {name: describe(one) for name, one in fields.items()}}
     required = [name for name, one in fields.items() if one.required]
+    if type_.keeps_unknown:
+        described["x-kubernetes-preserve-unknown-fields"] = True
     return described | ({"required": required} if required else {})
 
 

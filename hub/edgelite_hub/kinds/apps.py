@@ -6,13 +6,14 @@ from typing import Any
 
 from ..objects import PODS, Object
 from ..registry import Column, Kind
-from ..schema import Integer, IntegerOrText, Open, Refused, Struct, Text
+from ..schema import Integer, IntegerOrText, Refused, Struct, Text
 from ..selectors import matches_label_selector
 from ..status import Cause, invalid_value, not_supported, required
 from ..strategy import Operation, Strategy
 from .common import AGE, NAME, label_selector, object_schema
 from .pod_schema import POD_TEMPLATE
 from .pods import check_pod_spec
+from .statuses import DAEMON_SET_STATUS
 
 _ROLLING_UPDATE = Struct(
     fields={
@@ -58,7 +59,7 @@ def daemon_set() -> Kind:
         categories=("all",),
         status=True,
         dependents=(PODS,),
-        schema=object_schema(spec=_SPEC, status=Open()),
+        schema=object_schema(spec=_SPEC, status=DAEMON_SET_STATUS),
         stored_status=_STORED_STATUS,
         columns=(
             NAME,

@@ -27,6 +27,7 @@ _OWNER_REFERENCE = Struct(
 )
 
 METADATA = Struct(
+    default={},
     description="Name, labels and what the hub notes of the object.",
     fields={
         "name": Text(check=text_checks.subdomain),

@@ -11,6 +11,7 @@ from ..schema import Boolean, Integer, Mapping, Open, Sequence, Struct, Text
 from ..status import Cause, duplicate, forbidden, forbidden_value, invalid_value
 from ..strategy import Operation, Strategy
 from .common import AGE, NAME, age_of, object_schema
+from .statuses import NAMESPACE_STATUS
 
 DEFAULT_NAMESPACE = "default"
 DATA_BYTES_MAX = 1024 * 1024  # Kubernetes' bound on a ConfigMap or Secret
@@ -30,7 +31,7 @@ def namespace() -> Kind:
         status=True,
         generation=False,
         verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
-        schema=object_schema(spec=spec, status=Open()),
+        schema=object_schema(spec=spec, status=NAMESPACE_STATUS),
         stored_status={"phase": "Active"},
         columns=(NAME, Column("Status", lambda value, _: value.get("status", {}).get("phase", "Active")), AGE),
         strategy=Strategy(prepare=[_label_namespace], validate=[_check_namespace], before_delete=[_keep_default]),

@@ -13,6 +13,7 @@ from ..schema import Boolean, Integer, IntegerOrText, Mapping, Open, Refused, Se
 from ..status import Cause, invalid_value, not_found_value
 from ..strategy import Operation, Strategy
 from .common import AGE, NAME, object_schema
+from .statuses import DEVICE_STATUS
 
 GROUP = "devices.kubeedge.io"
 VERSION = "v1beta1"
@@ -115,7 +116,7 @@ def device() -> Kind:
         singular="device",
         status=True,
         subresources=("telemetry",),
-        schema=object_schema(spec=_SPEC, status=Open()),
+        schema=object_schema(spec=_SPEC, status=DEVICE_STATUS),
         columns=(
             NAME,
             Column("Model", lambda value, _: value["spec"]["deviceModelRef"]["name"]),
@@ -175,11 +176,8 @@ def _desired_problem(value: str, definition: Object) -> str:
         return "" if value in ("true", "false", "0", "1") else "must be true or false"
     if kind not in ("INT", "FLOAT", "DOUBLE"):
         return ""
-    try:
-        number = int(value) if kind == "INT" else float(value)
-    except ValueError:
-        return f"must be a number of type {kind}"
-    return _bounds_problem(number, definition)
+    problem = text_checks.whole(value) if kind == "INT" else text_checks.decimal(value)
+    return problem or _bounds_problem(float(value), definition)
 
 
 def _bounds_problem(number: float, definition: Object) -> str:

@@ -8,6 +8,7 @@ from ..objects import Object
 from ..registry import Column, Kind
 from ..schema import Boolean, Open, Sequence, Struct, Text
 from .common import AGE, NAME, object_schema
+from .statuses import NODE_STATUS
 
 _ROLE_LABEL = "node-role.kubernetes.io/"
 
@@ -43,7 +44,7 @@ def node() -> Kind:
         short_names=("no",),
         namespaced=False,
         status=True,
-        schema=object_schema(spec=_SPEC, status=Open()),
+        schema=object_schema(spec=_SPEC, status=NODE_STATUS),
         columns=(
             NAME,
             Column("Status", _status, description="Ready while the node's session is alive."),

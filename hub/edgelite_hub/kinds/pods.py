@@ -6,11 +6,11 @@ import copy
 
 from ..objects import NODES, Object, node_of
 from ..registry import Column, Kind
-from ..schema import Open
 from ..status import Cause, forbidden_value, invalid_value, not_found_value, required
 from ..strategy import Operation, Strategy
 from .common import AGE, NAME, age_of, object_schema
 from .pod_schema import POD_SPEC, VOLUME_SOURCES
+from .statuses import POD_STATUS
 
 
 def pod() -> Kind:
@@ -24,7 +24,7 @@ def pod() -> Kind:
         categories=("all",),
         status=True,
         subresources=("log",),
-        schema=object_schema(spec=POD_SPEC, status=Open()),
+        schema=object_schema(spec=POD_SPEC, status=POD_STATUS),
         stored_status={"phase": "Pending"},
         columns=(
             NAME,
