@@ -84,11 +84,8 @@ def _append_memoryview(out: bytearray, value: memoryview, depth: int) -> None:
 
 
 def _append_text(out: bytearray, value: str, depth: int) -> None:
-    try:
-        data = value.encode()
-    except UnicodeError:
-        raise MisuseError("text with a lone surrogate has no encoding") from None
-    if utf8.RUNTIME_IS_LAX and not utf8.is_utf8(data):
+    data = utf8.encoded(value)
+    if data is None:
         raise MisuseError("text with a lone surrogate has no encoding")
     _append_head(out, 0x60, len(data))
     out += data
@@ -223,13 +220,10 @@ class _Decoder:
 
     def text(self, argument: int, depth: int) -> str:
         start = self.position
-        data = self.byte_string(argument, depth)
-        if not utf8.RUNTIME_IS_LAX or utf8.is_utf8(data):
-            try:
-                return str(data, "utf-8")
-            except UnicodeError:
-                pass  # named below, for both runtimes in one place
-        raise CborError("cbor_utf8", "the text at byte %d is not UTF-8" % start)
+        text = utf8.decoded(self.byte_string(argument, depth))
+        if text is None:
+            raise CborError("cbor_utf8", "the text at byte %d is not UTF-8" % start)
+        return text
 
     def array(self, argument: int, depth: int) -> "list[object]":
         self.require(argument)

@@ -10,7 +10,7 @@ def _runtime_refuses_surrogates() -> bool:
     return False
 
 
-RUNTIME_IS_LAX = not _runtime_refuses_surrogates()
+_RUNTIME_IS_LAX = not _runtime_refuses_surrogates()
 
 # Per lead byte: how many bytes follow, and the range of the first of them (RFC 3629 section 4). The narrow ranges
 # keep out overlong forms, surrogates and code points above U+10FFFF.
@@ -43,7 +43,7 @@ def _utf8_length(data: bytes, position: int, end: int) -> int:
 
 
 def is_utf8(data: bytes) -> bool:
-    """By hand; where RUNTIME_IS_LAX is False, `str(data, "utf-8")` tells the same and faster."""
+    """By hand; `decoded` leaves it to the runtime where that tells the same, and faster."""
     position = 0
     end = len(data)
     while position < end:
@@ -52,3 +52,22 @@ def is_utf8(data: bytes) -> bool:
             return False
         position += length
     return True
+
+
+def encoded(text: str) -> "bytes | None":
+    """None where `text` holds a lone surrogate."""
+    try:
+        data = text.encode()
+    except UnicodeError:
+        return None
+    return data if not _RUNTIME_IS_LAX or is_utf8(data) else None
+
+
+def decoded(data: bytes) -> "str | None":
+    """None where `data` is not UTF-8."""
+    if _RUNTIME_IS_LAX and not is_utf8(data):
+        return None
+    try:
+        return str(data, "utf-8")
+    except UnicodeError:
+        return None
