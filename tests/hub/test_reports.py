@@ -195,9 +195,8 @@ def test_a_running_container(world: World, node: Node) -> None:
 
 
 def test_a_crash_loop_shows_the_last_end(world: World, node: Node) -> None:
-    body = container(
-        "waiting", reason="CrashLoopBackOff", message="back-off 10s", exit_code=3, finished=UNIX, restarts=4
-    )
+    loop = {"reason": "CrashLoopBackOff", "message": "back-off 10s"}
+    body = container("waiting", **loop, exit_code=3, finished=UNIX, restarts=4)
     node.report(m.LANE_STATE, (1, status(world, body)))
     found = pod_status(world)
     assert found["phase"] == "Running"
