@@ -35,8 +35,8 @@ def test_a_first_start_makes_everything_for_its_owner_alone_and_says_what_is_nex
     assert mode(hub.data) == 0o700
     for name in ("kubeconfig", "hub.json", "hub.sqlite", "pki/ca.key", "pki/hub.key"):
         assert mode(hub.data / name) == 0o600, name
-    assert "edgelite hub is ready" in hub.log
-    assert "edgelite token create" in hub.log and "edgelite join" in hub.log
+    wait_for(lambda: "edgelite hub is ready" in hub.log)
+    wait_for(lambda: "edgelite token create" in hub.log and "edgelite join" in hub.log)
     assert hub.process is not None and hub.facts["pid"] == hub.process.pid
     assert hub.end() == 0
 
