@@ -1,7 +1,8 @@
 """The supervisor: keeps what is desired running, and tells the hub what became of it.
 
 It acts by table.py's cells. What it must know after a restart of the agent, or of the device, is one small record
-for each unit in the journal, written when a unit starts and when it ends; while nothing happens nothing is written.
+for each unit in the journal, written before a unit starts, when it has started, and when it ends; while nothing happens
+nothing is written.
 
 Until `restore` nothing is started, and what only the records know is stopped at the first `step` after it, so the
 desired workloads may be told before or after `restore`.
@@ -289,8 +290,10 @@ class Supervisor:
             _ACTIONS[action](self, unit, now_ms)
 
     def _start(self, unit: Unit, now_ms: int) -> None:
+        """Recorded first: whatever becomes of this agent, the next one looks for what may have been started."""
         unit.container = unit.wanted
         workload = self._workloads[unit.uid]
+        self._write_record(unit)
         self._context.emit(StartProcess(unit.name, workload.form, unit.container or {}))
 
     def _adopt(self, unit: Unit, now_ms: int) -> None:

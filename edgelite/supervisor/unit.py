@@ -123,7 +123,7 @@ class Unit:
         return self.wanted is None or self.fingerprint != fingerprint(self.wanted)
 
     def encode(self, boot_id: bytes) -> bytes:
-        """The record of this moment, for RUNNING, BACKOFF, COMPLETED and FAILED."""
+        """The record of this moment, for STARTING (no identity yet), RUNNING, BACKOFF, COMPLETED and FAILED."""
         return cbor.encode(
             [
                 _RECORD_OF_STATE.get(self.state, RECORD_RUNNING),

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 SIGNAL_KILL = 9
 START_TIMEOUT_MS = 10000  # from the request to a process; a loaded Pi Zero takes 50 ms
-_POLL_FIRST_MS = 1  # until a started unit shows who it is: 3 ms on a PC
+_POLL_MS = 2  # until a started unit shows who it is: 5 ms on a PC, so look often at first
+_POLL_FAST_MS = 50
 _POLL_MS_MAX = 64
 _LOOK_MS = 1000  # at what the kernel gives no descriptor for, and at a group that does not end
 EXIT_UNKNOWN = (-1, 0)
@@ -54,7 +55,7 @@ class Process:
         self.script = b""
         self.since_ms = now_ms
         self.look_ms: int | None = None  # when to look at it next, where no descriptor tells
-        self.interval_ms = _POLL_FIRST_MS
+        self.interval_ms = _POLL_MS
         self.pidfd = -1
         self.pid = 0
         self.start = 0
@@ -72,6 +73,11 @@ class Process:
             IDENTITY_PID: self.pid,
             IDENTITY_START: self.start,
         }
+
+    def clear(self) -> None:
+        """Make its run directory one of a unit that does not run."""
+        for name in ("exit", "child", "shim", "message"):
+            _unlink_if_there(self.path(name))
 
     def shim_lives(self) -> bool:
         return proc.lives(self.shim_pid, self.shim_start)
@@ -95,8 +101,15 @@ class Process:
         ]
 
     def look_later(self, now_ms: int, interval_ms_max: int) -> None:
+        """Every 2 ms for 50 ms, then ever more seldom."""
         self.look_ms = now_ms + self.interval_ms
-        self.interval_ms = min(self.interval_ms * 2, interval_ms_max)
+        if now_ms - self.since_ms >= _POLL_FAST_MS:
+            self.interval_ms = min(self.interval_ms * 2, interval_ms_max)
+
+    def enter(self, phase: int, now_ms: int) -> None:
+        self.phase = phase
+        self.since_ms = now_ms
+        self.interval_ms = _POLL_MS
 
 
 class Processes:
@@ -209,21 +222,18 @@ class Processes:
             if _read(process.path("start")) == script:
                 self._watch(process, now_ms)
             else:
-                process.phase = CLEARING
+                process.enter(CLEARING, now_ms)
                 _signal_group(process, SIGNAL_KILL)
                 self._look(process, now_ms)
         else:
             self._launch(process, now_ms)
 
     def _launch(self, process: Process, now_ms: int) -> None:
-        for name in ("exit", "child", "shim", "message"):
-            _unlink_if_there(process.path(name))
+        process.clear()
         self._logs.begin(self._places.log(process.unit), now_ms)
         _write_private(process.path("start"), process.script)
         self._keeper.submit(process.unit)
-        process.phase = STARTING
-        process.since_ms = now_ms
-        process.interval_ms = _POLL_FIRST_MS
+        process.enter(STARTING, now_ms)
         process.look_later(now_ms, _POLL_MS_MAX)
         self._processes[process.unit] = process
 
@@ -267,8 +277,7 @@ class Processes:
             self._wait_for_end(process, now_ms)
             return
         process.end = end
-        process.phase = DRAINING
-        process.interval_ms = _POLL_FIRST_MS
+        process.enter(DRAINING, now_ms)
         self._look_at_group(process, now_ms)
 
     def _wait_for_end(self, process: Process, now_ms: int) -> None:
@@ -302,6 +311,7 @@ class Processes:
         else:
             code, signal = process.end
             self._completions.exited(process.unit, code, signal, now_ms)
+            process.clear()  # after the core has recorded it, so that the next agent does not tell it again
 
     def _launch_again(self, process: Process, now_ms: int) -> None:
         try:

@@ -14,11 +14,12 @@ A unit's run directory then holds, each whole once its last byte is a newline:
     shim      the shim's /proc/PID/stat line: pid is field 1, start time field 22
     child     the workload's /proc/PID/stat line
     message   what the shell said of the workload's end
-    exit      "STATUS killed" or "STATUS ended", written after everything else of the group was killed
+    exit      "STATUS killed", "STATUS ended" or "STATUS unclear", written after the rest of the group was killed
 
 `$?` alone cannot tell exit code 137 from SIGKILL (9 + 128). The shell can: it says "Killed" on its own standard
 error after a child that a signal ended, and says nothing after one that exited. For SIGINT and SIGPIPE it is silent
-too, so a program that itself exits with 130 or 141 is taken for one that they ended.
+too, so a program that itself exits with 130 or 141 is taken for one that they ended. That is how dash and busybox
+do; where bash is `/bin/sh`, each status above 128 is taken for a signal.
 
 The shim ignores the signals that a shutdown or a terminal sends, so that it lives to write the status; the workload
 gets them all with their default action. A shell forks what it puts into the background with SIGINT and SIGQUIT
@@ -40,6 +41,7 @@ shim() {
   status=$?
   end=ended
   [ -s message ] && end=killed
+  [ -n "$BASH_VERSION" ] && end=unclear
   read -r leader line <child && kill -s KILL -- "-$leader"
   echo "$status $end" >exit
 }
@@ -88,6 +90,6 @@ def parse_exit(data: bytes) -> "tuple[int, int] | None":
         return None
     code = int(words[0])
     signal = code - 128
-    if signal > 0 and (words[1] == b"killed" or signal in SILENT_SIGNALS):
+    if signal > 0 and (words[1] != b"ended" or signal in SILENT_SIGNALS):
         return code, signal
     return code, 0
