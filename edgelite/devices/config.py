@@ -2,7 +2,8 @@
 
 from edgelite.devices.values import is_name
 from edgelite.driver import ConfigurationError
-from edgelite_protocol import messages
+from edgelite_protocol import cbor, messages
+from edgelite_protocol.digest import sha256
 from edgelite_protocol.errors import ProtocolError
 from edgelite_protocol.values import from_text, is_finite, is_number
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 PROPERTIES_MAX = 512  # as many as the protocol lets an entry have
 UID_BYTES_MAX = 64
+SOURCE_BYTES = 8
 COLLECT_MS_MIN = 10  # a shorter cycle is a busy loop, whatever the bus
 CYCLE_MS_MAX = 31 * 86_400_000
 PROPERTY_TYPES = ("INT", "FLOAT", "DOUBLE", "STRING", "BOOLEAN", "BYTES")
@@ -21,7 +23,7 @@ class Property:
     """One property as configured. `visitor` is the driver's; `source` tells whether another configuration reads the
     same thing."""
 
-    def __init__(self, name: str, type: str, writable: bool, visitor: object, source: object) -> None:
+    def __init__(self, name: str, type: str, writable: bool, visitor: object, source: bytes) -> None:
         self.name = name
         self.type = type
         self.writable = writable
@@ -83,11 +85,16 @@ def _parse_property(row: object, driver: "Any", protocol_config: object) -> Prop
     visitor_config = row.get(messages.PROPERTY_VISITOR, {})
     writable = row.get(messages.PROPERTY_WRITABLE) is True
     visitor = driver.check_visitor(visitor_config, row)
-    property = Property(name, type, writable, visitor, (driver.NAME, protocol_config, visitor_config, type))
+    property = Property(name, type, writable, visitor, _source([driver.NAME, protocol_config, visitor_config, type]))
     _set_cycles(property, row)
     _set_limits(property, row)
     _set_desired(property, row)
     return property
+
+
+def _source(parts: "list[object]") -> bytes:
+    """A digest, because the maps themselves would stay in memory for as long as the device does."""
+    return sha256(cbor.encode(parts)).digest()[:SOURCE_BYTES]
 
 
 def _set_cycles(property: Property, row: "dict[int, object]") -> None:
