@@ -27,7 +27,6 @@ from edgelite.supervisor import Supervisor
 from edgelite.timekeeping import Timekeeping
 from edgelite_protocol import events
 from edgelite_protocol import messages as m
-from edgelite_protocol.join_session import JoinClient
 from edgelite_protocol.limits import Limits
 from edgelite_protocol.node_session import NodeSession
 
@@ -156,6 +155,8 @@ class Node(Owner):
     def begin_session(self, now_ms: int) -> "Session":
         """A session as usual, or the one thing that a node may do whose certificate has ended."""
         if self._expired:
+            from edgelite_protocol.join_session import JoinClient  # most nodes never need it
+
             client = JoinClient(Limits(), now_ms)
             client.renew()
             return client

@@ -35,9 +35,7 @@ class AgentSite:
     def start(self, **environment: str) -> AgentSite:
         words = exec_agent.command(["--state", str(self.state), "--log-level", "debug"])
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [self.python, *words[1:]], stderr=log, env={**exec_agent.environment(), **environment}
-            )
+            self.process = subprocess.Popen([self.python, *words[1:]], stderr=log, env={**os.environ, **environment})
         return self
 
     @property

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,6 +163,51 @@ def test_a_renewed_certificate_is_kept_and_used(hub: HubPeer, site: AgentSite) -
     second = hub.live()
     assert second is not None
     assert second.certificate != first.certificate
+
+
+def test_tells_systemd_that_it_is_ready_alive_and_stopping(hub: HubPeer, site: AgentSite, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(10)
+        site.start(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="400000")
+        told = [systemd.recv(200) for _ in range(4)]
+        assert told[0].startswith(b"READY=1")
+        assert told[1:] == [b"WATCHDOG=1"] * 3
+        site.stop()
+        systemd.setblocking(False)
+        rest = []
+        while True:
+            try:
+                rest.append(systemd.recv(200))
+            except BlockingIOError:
+                break
+        assert any(state.startswith(b"STOPPING=1") for state in rest)
+
+
+def test_memory_stays_within_its_budget(hub: HubPeer, site: AgentSite) -> None:
+    """Private memory is the agent's own whoever else runs; PSS is a floor here, because the test shares pages."""
+    site.start()
+    put_workload(hub, "one")
+    wait_until(lambda: running_pid(hub, "one"), what=site.log)
+    lines = Path(f"/proc/{site.pid}/smaps_rollup").read_text().splitlines()[1:]
+    kib = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    assert kib["Private_Dirty"] <= 8 * 1024
+    assert kib["Pss"] <= 16 * 1024
+
+
+def test_an_idle_agent_does_not_wake(hub: HubPeer, site: AgentSite) -> None:
+    site.start()
+    put_workload(hub, "one")
+    wait_until(lambda: hub.applied and hub.applied[-1][1] == 1, what=site.log)
+    time.sleep(2.5)
+    before = context_switches(site.pid)
+    time.sleep(2)
+    assert context_switches(site.pid) - before <= 2
+
+
+def context_switches(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
 
 
 def test_a_second_agent_on_the_same_state_ends(hub: HubPeer, site: AgentSite) -> None:

@@ -29,12 +29,7 @@ def command(arguments: "list[str]") -> "list[str]":
     return [sys.executable, "-S", "-I", boot, os.pathsep.join(room_paths()), *arguments]
 
 
-def environment() -> "dict[str, str]":
-    """One malloc arena: the worker's short-lived threads would make one each, and none ever shrinks."""
-    return {**os.environ, "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "1")}
-
-
 def exec_agent(arguments: "list[str]") -> int:
     """Does not return: the agent has this process's pid and its standard streams."""
     words = command(arguments)
-    os.execve(words[0], words, environment())
+    os.execv(words[0], words)
