@@ -76,7 +76,7 @@ class Journal:
         state_ids, telemetry_ids = self._list_files()
         self._recover(state_ids, telemetry_ids, facts)
         if not self._state.log.segments:
-            self._check_fresh(state_ids, telemetry_ids)
+            self._check_fresh(state_ids, telemetry_ids, facts)
             facts.fresh = True
         self._load_facts(telemetry_ids, facts)
         facts.renamed = bool(facts.damaged)
@@ -117,10 +117,10 @@ class Journal:
         else:
             self._telemetry.apply(place, record.type, record.payload)
 
-    def _check_fresh(self, state_ids: "list[int]", telemetry_ids: "list[int]") -> None:
+    def _check_fresh(self, state_ids: "list[int]", telemetry_ids: "list[int]", facts: Recovery) -> None:
         """Nothing was read. That is a journal whose first segment never became durable, and only that: a second
         one is made when the first is durable."""
-        if self._state.log.next_id <= 2 and not telemetry_ids:
+        if self._state.log.next_id <= 2 and not telemetry_ids and not facts.damaged:
             return
         raise CorruptionError(
             "journal",

@@ -7,6 +7,7 @@ nobody was told were safe, and are cut off together with all that follows.
 
 from edgelite.journal import layout
 from edgelite.journal.files import segment_name
+from edgelite.journal.headers import Headers
 from edgelite.journal.log import Log, make_place
 from edgelite.journal.reader import Reader, Record, Segment
 from edgelite.storage import Storage
@@ -79,42 +80,24 @@ class LogRecovery:
     def run(self, segment_ids: "list[int]") -> None:
         """`segment_ids` are those that the stream has files for. The log goes on behind what was kept."""
         ids = sorted(segment_ids)
-        segments = self._read_headers(ids)
+        headers = Headers(self._storage, self._log.stream, ids, self.uid)
+        self.uid = headers.uid
+        segments = headers.segments
         survey = self._drop_unconfirmed(segments)
         whole = False
         if survey is not None:
             self._log.durable = survey.durable
-            whole = self._replay(self._chain(segments, survey.tail_id, ids))
+            whole = self._replay(self._chain(segments, survey.tail_id, ids, headers.unreadable))
+        newest_id = max(list(self._log.by_id.keys()) or [0])
+        for segment_id in headers.half_readable:  # others are dead, and may have been about to be used again
+            if segment_id in self._log.by_id or segment_id > newest_id:
+                self._note(segment_id, "one copy of its header is damaged; the other one was used")
         for segment_id in ids:
             if segment_id not in self._log.by_id:
                 self._log.bury(segment_id)
         self._log.writable = whole and not self._damaged
 
     # ---- which segments there are
-
-    def _read_headers(self, ids: "list[int]") -> "dict[int, Segment]":
-        """The segments with a readable header, by id; one of another journal has none."""
-        segments = {}
-        uids = {}
-        for segment_id in ids:
-            name = segment_name(self._log.stream, segment_id)
-            header = self._read_header(name)
-            if header is not None and header.segment_id == segment_id and header.stream == self._log.stream:
-                segment = Segment(name, header)
-                segment.ready = True
-                segments[segment_id] = segment
-                uids[segment_id] = header.uid
-        if self.uid is None and segments:
-            self.uid = uids[max(segments.keys())]
-        return {segment_id: segment for segment_id, segment in segments.items() if uids[segment_id] == self.uid}
-
-    def _read_header(self, name: str) -> "layout.Header | None":
-        size = self._storage.size_bytes(name)
-        for offset in (0, size - layout.HEADER_SLOT_BYTES):
-            header = layout.decode_header(self._storage.read(name, max(offset, 0), layout.HEADER_BYTES))
-            if header is not None and header.size_bytes == size:
-                return header
-        return None
 
     def _drop_unconfirmed(self, segments: "dict[int, Segment]") -> "Survey | None":
         """The survey of the newest segment that has a mark. A newer one without any never had a sync behind it."""
@@ -126,11 +109,13 @@ class LogRecovery:
             del segments[segment_id]
         return None
 
-    def _chain(self, segments: "dict[int, Segment]", tail_id: int, ids: "list[int]") -> "list[Link]":
+    def _chain(
+        self, segments: "dict[int, Segment]", tail_id: int, ids: "list[int]", unreadable: "list[int]"
+    ) -> "list[Link]":
         """The segments that make up the log, oldest first."""
         wanted = max(segments.keys())
-        for segment_id in ids:
-            if segment_id > wanted and self._read_header(segment_name(self._log.stream, segment_id)) is None:
+        for segment_id in unreadable:
+            if segment_id > wanted:
                 self._note_lost(segment_id, True)
         chain = []
         end: int | None = None
@@ -255,10 +240,12 @@ class LogRecovery:
             )
 
     def _note_lost(self, segment_id: int, is_there: bool) -> None:
-        self._damaged = True
-        name = segment_name(self._log.stream, segment_id)
         reason = "neither copy of its header is readable" if is_there else "the file is missing"
-        self._facts.damaged.append("%s: %s; what it held is lost" % (name, reason))
+        self._note(segment_id, reason + "; what it held is lost")
+
+    def _note(self, segment_id: int, text: str) -> None:
+        self._damaged = True
+        self._facts.damaged.append("%s: %s" % (segment_name(self._log.stream, segment_id), text))
 
 
 class Link:

@@ -145,3 +145,24 @@ def test_a_cut_during_the_very_first_start_leaves_nothing_that_stops_the_next() 
     life = Life(storage, world)
     life.settle()
     assert cuts > 10
+
+
+def test_a_record_behind_a_hole_never_comes_back_even_where_the_log_grows_over_the_hole() -> None:
+    """A was lost and B, behind it, was not. The next life writes something of A's size: B must not follow it."""
+    world = World(13)
+    world.settle()
+    world.journal.write([("put", 1, "a", bytes(400))])
+    world.journal.write([("put", 1, "b", b"must not come back")])
+    world.journal.urgent()
+    world.journal.step(world.now_ms)
+    for hole in ((0, 420), (20, 300), (1, 2)):
+        storage = world.storage.cut([KEPT] * (world.storage.unsynced_count() - 1) + [hole])
+        assert b"must not come back" in storage.read("s00000001.seg", 0, 4096)
+        life = Life(storage, world)
+        life.check_undamaged()
+        assert life.facts.unconfirmed_bytes > 0
+        life.journal.write([("put", 1, "c", bytes(400))])
+        life.settle()
+        after = Life(storage.cut(), world)
+        assert after.journal.keys(1) == ["c"]
+        assert after.facts.damaged == []

@@ -11,7 +11,8 @@ import os
 from edgelite.storage import Storage, StorageFullError
 from edgelite_protocol.errors import MisuseError, PlatformError
 
-_FILL_BYTES = 65536
+# The page cache keeps what one write brought in one piece and calls it dirty (and counts it as written) as a whole.
+_FILL_BYTES = 4096
 
 
 class FileStorage(Storage):
@@ -22,6 +23,7 @@ class FileStorage(Storage):
         self._directory = directory
         self._descriptors: dict[str, int] = {}
         self._dirty: set[int] = set()  # descriptors written to since they were last synced
+        self._read_ahead: set[int] = set()
         self._syncing = False
         self._retired: list[int] = []  # to be closed when the sync in the other thread is done with them
         self._names_dirty = False
@@ -84,7 +86,7 @@ class FileStorage(Storage):
         self._names_dirty = True
 
     def _fill(self, descriptor: int, size_bytes: int) -> None:
-        zeros = bytes(min(size_bytes, _FILL_BYTES))
+        zeros = bytes(_FILL_BYTES)
         offset = 0
         while offset < size_bytes:
             offset += os.pwrite(descriptor, zeros[: size_bytes - offset], offset)
@@ -100,6 +102,7 @@ class FileStorage(Storage):
             raise MisuseError("a write outside of %s" % name)
         view = memoryview(data)
         descriptor = self._open(name)
+        self._forget_pages(descriptor)
         try:
             while len(view):
                 written = os.pwrite(descriptor, view, offset_bytes)
@@ -109,6 +112,14 @@ class FileStorage(Storage):
             raise self._failure(name, error) from error
         finally:
             self._dirty.add(descriptor)  # only now: a sync that is going on must not take it for done
+
+    def _forget_pages(self, descriptor: int) -> None:
+        """Before the first write to a file that was read: recovery's reading ahead left large pieces in the cache,
+        which take memory, and would count as dirty as a whole."""
+        if descriptor not in self._read_ahead:
+            return
+        self._read_ahead.discard(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def rename(self, name: str, new_name: str) -> None:
         descriptor = self._open(name)
@@ -174,6 +185,7 @@ class FileStorage(Storage):
             except OSError as error:
                 raise self._failure(name, error) from error
             self._descriptors[name] = descriptor
+            self._read_ahead.add(descriptor)
         return descriptor
 
     def _open_at(self, name: str, flags: int) -> int:
@@ -188,6 +200,7 @@ class FileStorage(Storage):
         if descriptor is None:
             return
         self._dirty.discard(descriptor)
+        self._read_ahead.discard(descriptor)
         if self._syncing:
             self._retired.append(descriptor)
         else:
