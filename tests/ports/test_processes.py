@@ -83,6 +83,14 @@ def test_its_environment_is_what_is_written_down_and_nothing_of_the_agents(
     assert "`id` \\ ü" in lines
 
 
+def test_the_nodes_own_variables_are_filled_in_where_the_hub_could_not(agent: Agent) -> None:
+    environment = {"CONFIG": "$(EDGELITE_ROOT)/etc/x"}
+    command = ["sh", "-c", 'echo "$CONFIG"; echo "$1 $2"', "sh", "$(EDGELITE_NODE)", "$(UNKNOWN)"]
+    run(agent, *command, policy="Never", environment=environment)
+    agent.run_until(lambda: agent.state() == "completed")
+    assert agent.log() == agent.places.root(UNIT) + "/etc/x\nnode-1 $(UNKNOWN)\n"
+
+
 def test_arguments_arrive_as_they_are(agent: Agent) -> None:
     words = ["", " ", "it's", "$HOME", "`id`", "a\nb", "\\", "*", "-n", "ü€", '"', "\x01\x7f"]
     run(agent, "python3", "-c", "import sys, os; print(ascii(sys.argv[1:]))", *words, policy="Never")

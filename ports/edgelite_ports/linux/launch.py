@@ -43,7 +43,7 @@ def prepare(
     _write_files(places, unit, container.get(CONTAINER_FILES, []))
     directory = working_directory(root, artifact_root, container.get(CONTAINER_WORKING_DIRECTORY, ""))
     environment = make_environment(root, artifact_root, node, workload, container)
-    words = container[CONTAINER_COMMAND]
+    words = [expand(word, environment) for word in container[CONTAINER_COMMAND]]
     _check_words(words)
     program = find_program(words[0], directory, artifact_root, environment["PATH"])
     return start_script(environment, directory, places.log(unit), program, words[1:])
@@ -78,12 +78,21 @@ def make_environment(
     }
     if artifact_root is not None:
         environment["EDGELITE_ARTIFACT"] = artifact_root
-    environment.update(container.get(CONTAINER_ENVIRONMENT, {}))
+    declared = container.get(CONTAINER_ENVIRONMENT, {})
+    environment.update({name: expand(declared[name], environment) for name in declared})
     for name in environment:
         if not is_variable_name(name) or "\0" in environment[name]:
             text = "%r: a variable of a process has letters, digits and _, no digit first, and no NUL" % name
             raise StartError("InvalidEnvironment", text)
     return environment
+
+
+def expand(text: str, environment: "dict[str, str]") -> str:
+    """$(EDGELITE_ROOT) and the like: the hub resolved all other references and could not know these."""
+    for name in environment:
+        if name.startswith("EDGELITE_"):
+            text = text.replace("$(%s)" % name, environment[name])
+    return text
 
 
 def is_variable_name(name: str) -> bool:
