@@ -171,9 +171,10 @@ class Fleet:
 
     # ---- what the log is told
 
-    def complain(self, peer: str, line: str, now_ms: int) -> None:
-        """Log a line about a peer's mistakes, each once a minute: a bad peer does not fill the log."""
-        key = peer + "\0" + line
+    def complain(self, peer: str, matter: str, line: str, now_ms: int) -> None:
+        """Log a line about a peer's mistakes, each matter once a minute: a bad peer does not fill the log, not even
+        with words that differ each time."""
+        key = peer + "\0" + matter
         if now_ms < self._complaints.get(key, now_ms):
             return
         self._complaints.pop(key, None)
@@ -188,7 +189,7 @@ class Fleet:
             return  # a join or renewal that went well has its own line
         by = "ended by the node" if event.by_peer else "ended"
         detail = f" ({event.code}: {event.text})" if event.code else ""
-        self.complain(who, f"{who}: session {by}{detail}", now_ms)
+        self.complain(who, event.code, f"{who}: session {by}{detail}", now_ms)
 
 
 def _is_never_connected(node: dict[str, object]) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _run(settings: Settings, store: SqliteStore, is_restored: bool) -> None:
     stop = _stop_event()
+    _raise_descriptor_limit()
     hub = Hub(settings, store, _log)
     if is_restored:
         store.lift_revision(hub.unix_ms() * REVISIONS_PER_MILLISECOND)
@@ -95,6 +97,14 @@ async def _announce(hub: Hub, api_port: int, nodes_port: int) -> None:
 def _option(settings: Settings) -> str:
     default = default_data_directory()
     return "" if settings.data_directory == default else f" --kubeconfig {settings.kubeconfig_path}"
+
+
+def _raise_descriptor_limit() -> None:
+    """As many as the system lets us have: a node costs one, and the usual soft limit of 1,024 is below what the hub
+    can serve."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _stop_event() -> asyncio.Event:

@@ -308,7 +308,7 @@ class NodeConnection:
 
     def _reported(self, event: events.Reports, ignored: list[str], now_ms: int) -> None:
         for text in ignored:
-            self.fleet.complain(self.node, f"node {self.node}: ignored {text}", now_ms)
+            self.fleet.complain(self.node, "ignored", f"node {self.node}: ignored {text}", now_ms)
         if not self.is_over:
             self.session.acknowledge(event.lane, event.generation, event.sequence_last, event.journal)
 

@@ -83,7 +83,7 @@ class NodeServer:
             self._server.close()
         tasks = [link.task for link in self.links if link.task is not None]
         for link in list(self.links):
-            link.connection_or_none_refuse("hub_stopping", "the hub is stopping: come back soon")
+            link.refuse("hub_stopping", "the hub is stopping: come back soon")
         if tasks:
             await asyncio.wait(tasks, timeout=2.0)
         for link in list(self.links):
@@ -137,7 +137,8 @@ class _Link(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         address = str((transport.get_extra_info("peername") or ("unknown",))[0])
         if not self._server.admit(self):
-            self._server.fleet.complain(address, f"peer {address}: turned away, too many connections", monotonic_ms())
+            line = f"peer {address}: turned away, too many connections"
+            self._server.fleet.complain(address, "turned away", line, monotonic_ms())
             self._transport.abort()
             return
         self._prepare_socket()
@@ -186,7 +187,7 @@ class _Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def connection_or_none_refuse(self, code: str, text: str) -> None:
+    def refuse(self, code: str, text: str) -> None:
         if self._connection is not None:
             self._connection.refuse(code, text, monotonic_ms())
             self._woken.set()
@@ -277,7 +278,7 @@ class _Link(asyncio.Protocol):
         try:
             return parse_identity(der)
         except ProtocolError as error:
-            self._server.fleet.complain(address, f"peer {address}: {error}", monotonic_ms())
+            self._server.fleet.complain(address, error.code, f"peer {address}: {error}", monotonic_ms())
             self._is_lost = True
             self._server.forget(self, None)
             transport.abort()
