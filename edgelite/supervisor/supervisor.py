@@ -324,10 +324,17 @@ class Supervisor:
     def _clear(self, unit: Unit, now_ms: int) -> None:
         self._forget_record(unit.name)
         unit.take_wanted()
-        workload = self._workloads[unit.uid]
         if unit.wanted is None:
-            del workload.units[unit.name]
+            del self._workloads[unit.uid].units[unit.name]
             del self._units[unit.name]
+        self._forget_artifacts()
+
+    def _forget_artifacts(self) -> None:
+        """Know nothing of artifacts that no workload names; they may be removed now."""
+        named = self.named_artifacts()
+        self._ready = {digest for digest in named if digest in self._ready}
+        failures = self._pull_failures
+        self._pull_failures = {digest: failures[digest] for digest in named if digest in failures}
 
     # ---- inside: ends
 

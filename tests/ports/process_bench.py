@@ -58,9 +58,10 @@ class Agent:
         self.places.make()
         self.effects: list[object] = []
         self.reports: list[dict[int, object]] = []
+        self.warnings: list[str] = []
         self.loop = Loop()
         self.artifacts = ArtifactStore(str(directory / "state" / "artifacts"))
-        self.logs = LogStore(str(directory / "state" / "logs"))
+        self.logs = LogStore(str(directory / "state" / "logs"), self.warnings.append)
         self.journal = FileJournal(directory / "journal")
         context = Context(self.journal, self.effects.append, self._report, Clock(boot_id), os.urandom, boot_id)  # type: ignore[arg-type]
         self.supervisor = Supervisor(context)

@@ -20,10 +20,14 @@ from edgelite_protocol.errors import PlatformError
 SEGMENT = 4096
 
 
+def warn(text: str) -> None:
+    raise AssertionError(text)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> LogStore:
     (tmp_path / "u1").mkdir()
-    return LogStore(str(tmp_path), SEGMENT)
+    return LogStore(str(tmp_path), warn, SEGMENT)
 
 
 def log_path(tmp_path: Path) -> Path:
@@ -64,7 +68,7 @@ def test_a_log_that_grew_without_an_agent_is_cut_to_its_end(tmp_path: Path) -> N
     path = log_path(tmp_path)
     path.parent.mkdir()
     write(path, lines(1, 10_000))
-    store = LogStore(str(tmp_path), SEGMENT)
+    store = LogStore(str(tmp_path), warn, SEGMENT)
     store.step(0)
     assert path.stat().st_size == 0
     assert (tmp_path / "u1/main.log.1").read_bytes() == lines(1, 10_000)[-SEGMENT:]
@@ -77,7 +81,7 @@ def test_a_rotation_that_an_agent_did_not_live_to_finish_is_finished(tmp_path: P
     path.parent.mkdir()
     write(path, b"x" * size)
     write(tmp_path / "u1/main.log.new", b"copy")
-    LogStore(str(tmp_path), SEGMENT).step(0)
+    LogStore(str(tmp_path), warn, SEGMENT).step(0)
     older = (tmp_path / "u1/main.log.1").read_bytes()
     assert older == (b"copy" if is_kept else b"x" * SEGMENT)
     assert not (tmp_path / "u1/main.log.new").exists()
@@ -122,6 +126,18 @@ def test_a_full_disk_cuts_without_keeping(store: LogStore, tmp_path: Path, monke
     store.step(0)
     assert [file.name for file in path.parent.iterdir()] == ["main.log"]
     assert path.stat().st_size == 0
+
+
+def test_a_log_that_cannot_be_rotated_is_said_and_holds_up_no_other(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    for uid in ("u0", "u1"):
+        (tmp_path / uid).mkdir()
+        write(tmp_path / uid / "main.log", b"x" * SEGMENT)
+    (tmp_path / "u0/main.log.new").mkdir()
+    (tmp_path / "u0/main.log.new/in-the-way").touch()
+    LogStore(str(tmp_path), warnings.append, SEGMENT).step(0)
+    assert len(warnings) == 2 and all("u0/main.log" in warning for warning in warnings)
+    assert (tmp_path / "u1/main.log").stat().st_size == 0
 
 
 def test_a_new_instance_writes_a_new_log_and_the_old_one_is_the_previous(store: LogStore, tmp_path: Path) -> None:
@@ -213,7 +229,7 @@ def test_tails_are_those_of_the_whole_text(
     directory = tmp_path_factory.mktemp("logs")
     path = log_path(directory)
     path.parent.mkdir()
-    store = LogStore(str(directory), SEGMENT)
+    store = LogStore(str(directory), warn, SEGMENT)
     write(path, b"")
     for turn, piece in enumerate(pieces):
         write(path, piece)
@@ -253,7 +269,7 @@ def test_what_a_busy_writer_loses_to_rotation(
     a writer that does nothing but write holds the file's lock against the cut, for milliseconds at a time."""
     path = log_path(tmp_path)
     path.parent.mkdir()
-    store = LogStore(str(tmp_path), segment_bytes)
+    store = LogStore(str(tmp_path), warn, segment_bytes)
     command = [sys.executable, "-c", WRITER, str(path), str(pause_s)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
         while not path.exists():

@@ -64,7 +64,7 @@ class Agent:
         self._stop_deadline_ms: int | None = None
         storage = FileStorage(state.below("journal"))
         artifacts = ArtifactStore(state.below("artifacts"))
-        self._logs = LogStore(state.below("logs"))
+        self._logs = LogStore(state.below("logs"), lambda text: log("warning", text))
         boot_id = clock.boot_id()
         platform = Platform(storage, artifacts, self._logs, boot_id, os.urandom, capabilities(DRIVERS))
         self._node = Node(config, platform)
@@ -84,6 +84,7 @@ class Agent:
         _forget_start_up()
         while not self._finished():
             self._loop.wait(self._round())
+        self._processes.close()
         self._notifier.send("STATUS=stopped")
 
     def _open_journal(self) -> None:

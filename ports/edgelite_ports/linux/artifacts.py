@@ -37,7 +37,7 @@ class ArtifactStore(ArtifactStoreContract):
     def offset_bytes(self, digest: bytes) -> int:
         """How much of the artifact is there, from its start; all of it where it is unpacked already."""
         if self.root(digest) is not None:
-            return int(files.read_bytes(self._path(digest, ".size"), 32))
+            return _number(self._path(digest, ".size"))
         try:
             return os.stat(self._path(digest, ".part")).st_size
         except FileNotFoundError:
@@ -146,6 +146,13 @@ class ArtifactStore(ArtifactStoreContract):
         if len(digest) != _DIGEST_BYTES:
             raise MisuseError("a digest has %d bytes" % _DIGEST_BYTES)
         return os.path.join(self._directory, digest.hex() + suffix)
+
+
+def _number(path: str) -> int:
+    text = files.read_bytes(path, 32)
+    if not text.strip().isdigit():
+        raise PlatformError(path + " holds no number", "remove the artifact's directory: it is fetched again")
+    return int(text)
 
 
 def _failure(what: str, path: str, error: OSError) -> PlatformError:

@@ -24,6 +24,10 @@ from edgelite.logstream import LogStore as LogStoreContract
 from edgelite_ports.linux.log_reader import LogReader, Track
 from edgelite_protocol.errors import PlatformError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SEGMENT_BYTES = 256 * 1024  # four of them a container, 1 MiB: running, before, and up to two of the previous instance
 LOOK_MS_MIN = 1000
 LOOK_MS_MAX = 60000
@@ -32,10 +36,11 @@ _COPY_SEGMENTS_MAX = 4  # a writer that outruns the copy this far loses what the
 
 
 class LogStore(LogStoreContract):
-    """`directory` holds <uid>/<container>.log."""
+    """`directory` holds <uid>/<container>.log. `warn(text)` is told of a log that cannot be rotated, once a minute."""
 
-    def __init__(self, directory: str, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(self, directory: str, warn: "Callable[[str], None]", segment_bytes: int = SEGMENT_BYTES) -> None:
         self._directory = directory
+        self._warn = warn
         self._segment_bytes = segment_bytes
         self._tracks: dict[str, Track] | None = None  # by path; None until the first look finds what there is
         self._look_ms = 0
@@ -69,7 +74,7 @@ class LogStore(LogStoreContract):
         """Rotate what has grown; when to look again, None while there is no log."""
         tracks = self._known()
         if now_ms >= self._look_ms and tracks:
-            intervals_ms = [self._look(tracks[path], now_ms) for path in sorted(tracks)]
+            intervals_ms = [self._try_look(tracks[path], now_ms) for path in sorted(tracks)]
             self._look_ms = now_ms + min(intervals_ms)
         return self._look_ms if tracks else None
 
@@ -95,6 +100,14 @@ class LogStore(LogStoreContract):
         if path not in tracks:
             tracks[path] = Track(path)
         return tracks[path]
+
+    def _try_look(self, track: Track, now_ms: int) -> int:
+        """A log that cannot be rotated is no reason to stop supervising."""
+        try:
+            return self._look(track, now_ms)
+        except OSError as error:
+            self._warn("cannot rotate %s: %s" % (track.path, error.strerror))
+            return LOOK_MS_MAX
 
     def _look(self, track: Track, now_ms: int) -> int:
         """Rotate one log if it is time; in how many milliseconds to look at it again."""
@@ -130,10 +143,13 @@ class LogStore(LogStoreContract):
 
     def _finish_rotation(self, path: str) -> None:
         """An agent that died while rotating left a copy: whole if the log was cut after it, worthless if not."""
-        if _size(path) < self._segment_bytes:
-            os.rename(path + ".new", path + ".1")
-        else:
-            os.unlink(path + ".new")
+        try:
+            if _size(path) < self._segment_bytes:
+                os.rename(path + ".new", path + ".1")
+            else:
+                os.unlink(path + ".new")
+        except OSError as error:
+            self._warn("cannot finish the rotation of %s: %s" % (path, error.strerror))
 
 
 def _cut(source: int, offset_bytes: int, path: str, segment_bytes: int) -> int:

@@ -14,6 +14,7 @@ left behind in <state>/run unfindable, so that no pid of it is taken for one of 
 import os
 
 from edgelite_ports.linux.command import StartError
+from edgelite_protocol.errors import PlatformError
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 _NAME_LENGTH_MAX = 240  # a file name has 255 bytes, ours add at most ".log.1.new"
@@ -26,7 +27,14 @@ class Places:
         self.run = os.path.join(run, boot_id.hex())
 
     def make(self) -> None:
-        """Make what is missing, for the owner only, and remove what other boots left in the run directory."""
+        """Make what is missing, for the owner only, and remove what other boots left in the run directory.
+        PlatformError."""
+        try:
+            self._make()
+        except OSError as error:
+            raise PlatformError("cannot make the agent's directories: " + str(error), "check their owner") from error
+
+    def _make(self) -> None:
         for directory in (self.run, *(os.path.join(self.state, name) for name in ("workloads", "logs", "artifacts"))):
             os.makedirs(directory, 0o700, exist_ok=True)
         for name in os.listdir(self.run_base):

@@ -202,7 +202,9 @@ class Processes:
         return sorted(self._processes)
 
     def close(self) -> None:
-        """The agent ends; what runs goes on."""
+        """The agent ends; what runs goes on. Where nothing does, the keeper ends too."""
+        if not self._processes:
+            self._keeper.dismiss()
         for process in self._processes.values():
             self._close(process)
         self._processes.clear()
@@ -337,6 +339,8 @@ def _signal_group(process: Process, number: int) -> None:
             os.killpg(process.pid, number)
         except ProcessLookupError:
             return  # the last one ended meanwhile
+        except PermissionError:
+            return  # it took another user's rights; it stays Terminating and is asked again
 
 
 def _as_int(value: object) -> int:
