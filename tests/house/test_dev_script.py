@@ -125,3 +125,17 @@ def test_every_pinned_package_has_hashes_and_no_place(name: str) -> None:
             assert "==" in line
             assert "--hash=sha256:" in following
         assert "//" not in line
+
+
+def pinned(name: str) -> dict[str, str]:
+    lines = (ROOT / name).read_text().splitlines()
+    return dict(line.split()[0].split("==") for line in lines if line[:1].isalnum())
+
+
+def test_the_smaller_lock_is_part_of_the_larger() -> None:
+    assert pinned("requirements-demo.lock").items() <= pinned("requirements.lock").items()
+
+
+def test_each_lock_can_build_edgelite() -> None:
+    for name in ("requirements.lock", "requirements-demo.lock"):
+        assert int(pinned(name)["setuptools"].split(".")[0]) >= 77
