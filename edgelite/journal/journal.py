@@ -85,7 +85,7 @@ class Journal:
 
     def _list_files(self) -> "tuple[list[int], list[int]]":
         ids: tuple[list[int], list[int]] = ([], [])
-        for name in self._storage.names():
+        for name in sorted(self._storage.names()):
             parsed = parse_name(name)
             if parsed is None:
                 continue
@@ -153,8 +153,7 @@ class Journal:
 
     def _write_names(self) -> None:
         names = self._names
-        segments = self._telemetry.log.segments
-        generation = struct.pack("<II", names.generation, segments[-1].segment_id if segments else 0)
+        generation = struct.pack("<II", names.generation, self._telemetry.log.durable[0])
         self._state_write(
             [
                 (layout.PUT, layout.encode_put(SPACE_INTERNAL, _KEY_NAMES, names.encode())),

@@ -175,7 +175,7 @@ class MemoryStorage(Storage):
 def _spans_that_survive(fate: "int | tuple[int, int]", size_bytes: int) -> "list[tuple[int, int]]":
     if isinstance(fate, tuple):
         return [(0, min(fate[0], size_bytes)), (min(fate[1], size_bytes), size_bytes)]
-    return [(0, size_bytes if fate == KEPT else max(fate, 0))]
+    return [(0, size_bytes if fate == KEPT else min(max(fate, 0), size_bytes))]
 
 
 def _copy(files: "dict[str, bytearray]") -> "dict[str, bytearray]":
