@@ -72,7 +72,7 @@ class Node:
         self._durable_cursor: tuple[bytes | None, int, bytes] | None = None  # None: not known yet
         self.journal.step(0)
 
-    def cut_power(self, fates: list[int]) -> None:
+    def cut_power(self, fates: list[int | tuple[int, int]]) -> None:
         self._start(self.storage.cut(fates))
 
     def kill_agent(self) -> None:
