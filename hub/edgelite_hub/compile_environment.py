@@ -23,6 +23,7 @@ CONFIG_ERROR = "CreateContainerConfigError"
 
 Lookup = Callable[[str, str], Object | None]  # (resource, name) in the Pod's namespace
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # keys that are no such name are left out, as in Kubernetes
 _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 
 
@@ -101,7 +102,8 @@ def _environment_from(source: Object, lookup: Lookup) -> dict[str, str]:
     for resource, key in ((CONFIG_MAPS, "configMapRef"), (SECRETS, "secretRef")):
         if source.get(key):
             data = _data(resource, source[key], "name", lookup)
-            return {prefix + name: _as_text(value, name) for name, value in data.items()}
+            named = {prefix + name: _as_text(value, name) for name, value in data.items()}
+            return {name: value for name, value in named.items() if _VARIABLE.fullmatch(name)}
     return {}
 
 

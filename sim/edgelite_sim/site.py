@@ -16,6 +16,7 @@ from typing import Any
 
 from edgelite_cli.client import Client
 from edgelite_cli.kubeconfig import load
+from edgelite_sim.leftovers import end_all
 
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 5
@@ -59,12 +60,14 @@ class Process:
         self.is_wanted = False
         if self.process is None or self.process.returncode is not None:
             return
-        self.process.send_signal(number)
         try:
+            self.process.send_signal(number)
             await asyncio.wait_for(self.process.wait(), STOP_TIMEOUT_S)
         except TimeoutError:
             self.process.kill()
             await self.process.wait()
+        except ProcessLookupError:
+            await self.process.wait()  # it ended by itself in this very moment
 
 
 async def until(what: str, probe: Callable[[], Any], timeout_s: float = START_TIMEOUT_S, pause_s: float = 0.1) -> Any:
@@ -173,9 +176,11 @@ class Site:
             return self.client.request("GET", path, query)
 
     async def stop(self) -> None:
-        """Agents leave their workloads alone, so delete those first."""
+        """The agents first, then what they leave alive on purpose, then the rest."""
         for name in sorted(self.processes, key=lambda name: name in ("hub", "meter")):
             await self.processes[name].end(signal.SIGTERM)
+        for state in {path.parent for path in self.folder.glob("*/agent.conf")}:
+            end_all(state, state.name)
 
 
 def read_facts(path: Path) -> Any:
