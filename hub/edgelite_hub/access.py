@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from edgelite_hub.authz import NODE, Subject, authorize
-from edgelite_hub.objects import ARTIFACTS, Object, name_of, namespace_of, node_of
+from collections.abc import Callable
+
+from edgelite_hub.authz import ANONYMOUS, EXPIRED_NODE, NODE, Subject, authorize
+from edgelite_hub.identity import EXPIRED, REVOKED, VALID
+from edgelite_hub.objects import ARTIFACTS, NODES, Object, name_of, namespace_of, node_of
 
 
 def node_may_report(node: str, resource: str, value: Object) -> bool:
@@ -18,3 +21,19 @@ def node_may_fetch(node: str, is_named_by_its_pods: bool) -> bool:
     """Whether a node may read an artifact: one that its own Pods name."""
     owner = node if is_named_by_its_pods else None
     return authorize(Subject(NODE, node), "get", ARTIFACTS, "", owner=owner).allowed
+
+
+def node_may_open_session(node: str, verdict: str) -> bool:
+    """`verdict` is identity.judge's on the certificate that the node showed."""
+    return authorize(_SUBJECTS[verdict](node), "update", NODES + "/status", "", node).allowed
+
+
+def node_may_renew(node: str, verdict: str) -> bool:
+    return authorize(_SUBJECTS[verdict](node), "renew", "certificates", "", node).allowed
+
+
+_SUBJECTS: dict[str, Callable[[str], Subject]] = {
+    VALID: lambda node: Subject(NODE, node),
+    EXPIRED: lambda node: Subject(EXPIRED_NODE, node),
+    REVOKED: lambda node: Subject(ANONYMOUS),
+}

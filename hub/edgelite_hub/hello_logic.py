@@ -9,6 +9,7 @@ from typing import Any
 
 from edgelite_hub import identity as identities
 from edgelite_hub import journals
+from edgelite_hub.access import node_may_open_session
 from edgelite_hub.dating import Dater
 from edgelite_hub.environment import Environment
 from edgelite_hub.feed import choose_mode, drop_oversized
@@ -50,7 +51,7 @@ class Greeting:
 def check_identity(transaction: Transaction, identity: PeerIdentity, now_ms: int) -> None:
     """ProtocolError "certificate_expired" or "node_revoked"."""
     verdict = identities.judge(transaction, identity, now_ms)
-    if verdict != identities.VALID:
+    if not node_may_open_session(identity.node, verdict):
         raise ProtocolError(verdict, REFUSALS[verdict])
 
 

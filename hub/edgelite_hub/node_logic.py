@@ -13,12 +13,12 @@ from functools import partial
 from typing import Any
 
 from edgelite_hub import hello_logic
-from edgelite_hub.access import node_may_fetch
+from edgelite_hub.access import node_may_fetch, node_may_renew
 from edgelite_hub.artifacts import digests_of_node
 from edgelite_hub.feed import FeedSender
 from edgelite_hub.fleet import Fleet
 from edgelite_hub.hello_logic import Greeting
-from edgelite_hub.identity import REVOKED, PeerIdentity, judge, record_issued
+from edgelite_hub.identity import PeerIdentity, judge, record_issued
 from edgelite_hub.join_logic import Joined, join
 from edgelite_hub.journals import Live
 from edgelite_hub.logs import LogOptions, LogStream
@@ -237,8 +237,9 @@ class NodeConnection:
 
     def _renew(self, identity: PeerIdentity, transaction: Transaction) -> bytes:
         now_ms = self._environment.unix_ms()
-        if judge(transaction, identity, now_ms) == REVOKED:
-            raise ProtocolError(REVOKED, hello_logic.REFUSALS[REVOKED])
+        verdict = judge(transaction, identity, now_ms)
+        if not node_may_renew(identity.node, verdict):
+            raise ProtocolError(verdict, hello_logic.REFUSALS[verdict])
         lifetime_ms = self._environment.settings.certificate_lifetime_ms
         issued = self._environment.authority.issue_node(identity.node, identity.public_key, now_ms, lifetime_ms)
         record_issued(transaction, identity.node, issued, identity.public_key)

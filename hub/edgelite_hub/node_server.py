@@ -220,6 +220,8 @@ class _Link(asyncio.Protocol):
             if connection.closed or self._is_lost:
                 return
             deadline_ms = connection.step(monotonic_ms())
+            if connection.is_over and connection.ended is None:
+                continue  # time ended it: the last event is still to be taken
             self._flush(connection)
             await self._wait(deadline_ms)
 

@@ -17,6 +17,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "armv6
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
 FRAME_ANNOTATION = "edgelite.dev/frame-bytes-max"
+CAPABILITY_LABELS = ("edgelite.dev/runtime-", "edgelite.dev/driver-")
 READY = "Ready"
 DIVERGED = "Diverged"
 
@@ -35,8 +36,9 @@ def with_hello(node: Object, hello: dict[int, Any], address: str) -> Object:
     node = copy.deepcopy(node)
     raw = hello.get(m.HELLO_CAPABILITIES)
     capabilities = raw if isinstance(raw, dict) else {}
-    labels = {**(node["metadata"].get("labels") or {}), **_labels(capabilities)}
-    node["metadata"]["labels"] = labels
+    earlier = node["metadata"].get("labels") or {}
+    kept = {key: value for key, value in earlier.items() if not key.startswith(CAPABILITY_LABELS)}
+    node["metadata"]["labels"] = {**kept, **_labels(capabilities)}
     annotations = {**(node["metadata"].get("annotations") or {}), FRAME_ANNOTATION: str(hello[m.HELLO_FRAME_BYTES_MAX])}
     node["metadata"]["annotations"] = annotations
     status = node.setdefault("status", {})

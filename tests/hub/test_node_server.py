@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import time
@@ -10,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from edgelite_hub.ca import create_authority
+from edgelite_hub import node_logic
+from edgelite_hub.ca import create_authority, ensure_server_certificate
+from edgelite_hub.hub import Hub
+from edgelite_hub.node_server import NodeServer, node_ssl_context
+from edgelite_hub.settings import Settings
+from edgelite_hub.store.memory import MemoryStore
 from edgelite_protocol import events
 from edgelite_protocol import messages as m
 from edgelite_protocol.join_session import JoinClient
@@ -203,3 +209,25 @@ def test_an_expired_certificate_can_renew_and_nothing_else(tmp_path: Path) -> No
         assert hub.end() == 0
     finally:
         hub.kill()
+
+
+def test_a_peer_that_says_nothing_is_sent_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the limit of a test: the real one is 30 s."""
+    monkeypatch.setattr(node_logic, "LIMITS", Limits(handshake_ms=300))
+    lines: list[str] = []
+
+    async def serve() -> None:
+        hub = Hub(Settings(data_directory=tmp_path, nodes_host="127.0.0.1", nodes_port=0), MemoryStore(), lines.append)
+        chain, key = ensure_server_certificate(hub.authority, tmp_path / "pki", ())
+        context = node_ssl_context(chain, key, hub.authority.pem.decode())
+        port = await hub.start(lambda hub: NodeServer(hub.fleet, hub.writer, context))
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client.load_verify_locations(cadata=hub.authority.pem.decode())
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client, server_hostname="edgelite-hub")
+        said = await asyncio.wait_for(reader.read(), 10)
+        assert b"handshake_timeout" in said
+        writer.close()
+        await hub.stop()
+
+    asyncio.run(serve())
+    assert any("handshake_timeout" in line for line in lines)

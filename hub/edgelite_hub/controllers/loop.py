@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from edgelite_hub.controllers.contract import Notices
 from edgelite_hub.controllers.dispatcher import Dispatcher, Item
@@ -87,17 +88,22 @@ class ControllerLoop:
             raise
         except Exception as error:  # noqa: BLE001  one object that a controller cannot bear must not stop the others
             self._log(f"controllers: {type(error).__name__} {error}: going one by one")
-            await self._one_by_one(items)
+            for change in changes:
+                await self._alone(f"{change.resource} {change.name}", partial(self._note, change))
+            for item in items:
+                await self._alone(self._dispatcher.describe(item), partial(self._run, item))
 
-    async def _one_by_one(self, items: Sequence[Item]) -> None:
-        for item in items:
+    async def _alone(self, what: str, function: Callable[[Transaction], Notices]) -> None:
+        try:
+            self._tell(await self._writer.transact(function))
+        except EdgeliteError:
+            raise
+        except Exception as error:  # noqa: BLE001  named in the log; its next change tries again
+            self._log(f"controllers: {what}: {type(error).__name__} {error}")
 
-            def run(transaction: Transaction, item: Item = item) -> Notices:
-                return self._dispatcher.run(transaction, [item])
+    def _note(self, change: Change, transaction: Transaction) -> Notices:
+        self._dispatcher.note(transaction, [change])
+        return Notices()
 
-            try:
-                self._tell(await self._writer.transact(run))
-            except EdgeliteError:
-                raise
-            except Exception as error:  # noqa: BLE001  named in the log; its next change tries again
-                self._log(f"controllers: {self._dispatcher.describe(item)}: {type(error).__name__} {error}")
+    def _run(self, item: Item, transaction: Transaction) -> Notices:
+        return self._dispatcher.run(transaction, [item])
