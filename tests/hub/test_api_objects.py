@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from edgelite_hub.api import lists
 from edgelite_hub.authz import NODE, Subject
 from edgelite_hub.objects import parse_rfc3339
 from edgelite_hub.store.contract import Transaction
@@ -404,6 +405,17 @@ def test_an_expired_page_is_gone(api: Api) -> None:
     api.hub.store.compact(api.hub.store.revision())
     answer = api.get(f"{MAPS}?limit=1&continue={token}")
     assert (answer.code, answer.json["reason"]) == (410, "Expired")
+
+
+def test_a_page_behind_too_many_changes_is_gone_too(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "REVERTED_MAX", 3)
+    for name in "abc":
+        api.post(MAPS, config_map(name))
+    token = api.get(f"{MAPS}?limit=1").json["metadata"]["continue"]
+    for number in range(3):
+        assert names(api.get(f"{MAPS}?limit=1&continue={token}")) == ["b"]
+        api.patch(f"{MAPS}/c", {"data": {"n": str(number)}})
+    assert api.get(f"{MAPS}?limit=1&continue={token}").code == 410
 
 
 def test_exact_revision_lists_the_past(api: Api) -> None:

@@ -86,7 +86,7 @@ def observed(store: Store) -> Any:
 numbers = itertools.count()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(history=histories)
 def test_both_stores_agree_on_any_history(history: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     memory, sqlite = MemoryStore(), SqliteStore(tmp_path_factory.getbasetemp() / f"history-{next(numbers)}.db")

@@ -16,7 +16,7 @@ from ..store.writer import Writer
 from .requests import ListOptions
 
 Key = tuple[str, str]
-REVERTED_MAX = 10_000  # changes that one page undoes at most: what a store keeps
+REVERTED_MAX = 1_000  # changes that one page undoes at most: each is two objects in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,13 @@ async def _reverted(
     writer: Writer, kind: Kind, namespace: str | None, items: list[Object], revision: int
 ) -> list[Object]:
     """The list as it was: each object that has changed since, as its first change after `revision` found it."""
+    too_old = "The provided continue parameter is too old to display a consistent list result."
     try:
         changes = await writer.call(lambda: writer.store.changes(revision, REVERTED_MAX, [kind.resource]))
     except Compacted as error:
-        raise expired("The provided continue parameter is too old to display a consistent list result.") from error
+        raise expired(too_old) from error
+    if len(changes) >= REVERTED_MAX:  # there may be more
+        raise expired(too_old)
     state = {_key(item): item for item in items}
     for change in reversed(changes):
         _undo(state, change, namespace)

@@ -115,7 +115,6 @@ def device() -> Kind:
         plural="devices",
         singular="device",
         status=True,
-        subresources=("telemetry",),
         schema=object_schema(spec=_SPEC, status=DEVICE_STATUS),
         columns=(
             NAME,
