@@ -1,6 +1,7 @@
 """What the supervisor tells the hub: bodies of REPORT_WORKLOAD and REPORT_WORKLOAD_GONE."""
 
 from edgelite.supervisor.table import ADOPTING, BACKOFF, COMPLETED, FAILED, IDLE, STARTING, STATE_NAMES, WAITING
+from edgelite.supervisor.unit import IDENTITY_PID
 from edgelite_protocol.messages import (
     CONTAINER_NAME,
     REPORT,
@@ -35,11 +36,6 @@ REASON_COMPLETED = "Completed"
 REASON_ERROR = "Error"
 REASON_UNKNOWN_END = "ContainerStatusUnknown"
 REASON_NO_RUNTIME = "RuntimeUnavailable"
-
-IDENTITY_SHIM_PID = 1
-IDENTITY_SHIM_START = 2  # clock ticks since boot, /proc/PID/stat's field 22
-IDENTITY_PID = 3
-IDENTITY_START = 4
 
 _STATUS_BYTES = 3600  # for all containers of a workload: REPORT_BYTES_MAX less the head and the CBOR around them
 _FIXED_BYTES = 190  # of one container's status without name and message: two monotonic times take half of it

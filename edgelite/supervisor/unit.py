@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
 EXIT_CODE_UNKNOWN = -1
 
+# Keys of a process's identity, which a port makes and understands; the core tells the pid.
+IDENTITY_SHIM_PID = 1
+IDENTITY_SHIM_START = 2  # in clock ticks since boot, /proc/PID/stat's field 22
+IDENTITY_PID = 3
+IDENTITY_START = 4
+
 # What a record says of a unit; a unit that never ran has no record.
 RECORD_RUNNING = 1
 RECORD_BACKOFF = 2

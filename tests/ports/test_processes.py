@@ -121,6 +121,18 @@ def test_an_exit_code_is_told_from_a_signal(
     assert agent.last_status().get(m.STATUS_CONTAINER_SIGNAL) == signal_number
 
 
+def test_a_program_may_have_any_name(agent: Agent) -> None:
+    """It stands unquoted between parentheses in /proc/PID/stat."""
+    name = make_program(agent, "x) R 1 (y", Path("/bin/sleep").read_bytes())
+    run(agent, name, "1000")
+    pid = agent.pid()
+    agent.run_until(lambda: Path(f"/proc/{pid}/comm").read_text() == "x) R 1 (y\n")
+    stat = proc.read_stat(pid)
+    assert stat is not None and (stat.pid, stat.group, stat.is_dead) == (pid, pid, False)
+    os.kill(pid, signal.SIGKILL)
+    agent.run_until(lambda: agent.row()["restarts"] == 1 and agent.state() == "running")
+
+
 def test_a_killed_workload_is_back_at_once(agent: Agent) -> None:
     run(agent, "sleep", "100")
     first = agent.pid()

@@ -11,6 +11,7 @@ import stat
 
 PATH_DEFAULT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _HEAD_BYTES = 256  # enough for an ELF header's machine field and the kernel's limit on a `#!` line
+_KERNEL_MACHINES = {"x86_64": 62, "aarch64": 183}  # uname's word for kernels that may carry a 32-bit user land
 # e_machine: programs of the right-hand ones run on kernels for the left-hand one
 _RUNS_ALSO = {62: (3,), 183: (40,)}  # x86-64: i386; aarch64: arm
 _MACHINE_NAMES = {3: "i386", 8: "mips", 40: "arm", 62: "x86-64", 183: "aarch64", 243: "riscv"}
@@ -90,7 +91,8 @@ def _check_format(path: str) -> None:
 def _check_machine(path: str, head: bytes) -> None:
     """The kernel would refuse it, and the shell would then try to read it as a script."""
     theirs, ours = _machine(head), _machine(_read_head("/proc/self/exe"))
-    if theirs in (ours, *_RUNS_ALSO.get(ours, ())) or _has_emulators():
+    kernel = _KERNEL_MACHINES.get(os.uname().machine, ours)
+    if theirs in (ours, kernel, *_RUNS_ALSO.get(kernel, ())) or _has_emulators():
         return
     text = "%s is built for %s, this machine is %s" % (path, _machine_name(theirs), _machine_name(ours))
     raise StartError("ExecFormat", text)

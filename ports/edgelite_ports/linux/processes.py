@@ -10,7 +10,7 @@ status is unknown (-1). Where the kernel has no pidfd (before 5.3) a unit is loo
 
 import os
 
-from edgelite.supervisor.status import IDENTITY_PID, IDENTITY_SHIM_PID, IDENTITY_SHIM_START, IDENTITY_START
+from edgelite.supervisor.unit import IDENTITY_PID, IDENTITY_SHIM_PID, IDENTITY_SHIM_START, IDENTITY_START
 from edgelite_ports.linux import proc
 from edgelite_ports.linux.clock import monotonic_ms
 from edgelite_ports.linux.command import StartError

@@ -21,6 +21,9 @@ error after a child that a signal ended, and says nothing after one that exited.
 too, so a program that itself exits with 130 or 141 is taken for one that they ended. That is how dash and busybox
 do; where bash is `/bin/sh`, each status above 128 is taken for a signal.
 
+A keeper outlives the agent that started it, so it may serve a newer one: where what is agreed here changes, the FIFO
+and the `keeper` file must take other names.
+
 The shim ignores the signals that a shutdown or a terminal sends, so that it lives to write the status; the workload
 gets them all with their default action. A shell forks what it puts into the background with SIGINT and SIGQUIT
 ignored, and cannot undo that: `env --default-signal` (coreutils 8.31 and later) does. Where it is missing (busybox)
