@@ -93,9 +93,9 @@ MODE_DELTA = 1
 MODE_SNAPSHOT = 2
 MODE_DIVERGED = 3
 
-# Capability names (keys of HELLO_CAPABILITIES, text): "agent" (version), "architecture", "os" ("linux"), "os_image", "kernel",
-# "runtime" ("cpython 3.11.7"), "runtimes" (list: "process", ...), "drivers" (list: "modbus", ...), "memory_bytes",
-# "cores".
+# Capability names (keys of HELLO_CAPABILITIES, text): "agent" (version), "architecture", "os" ("linux"), "os_image",
+# "kernel", "runtime" ("cpython 3.11.7"), "runtimes" (list: "process", ...), "drivers" (list: "modbus", ...),
+# "memory_bytes", "cores".
 
 # Lanes of the outbox
 LANE_STATE = 0
