@@ -54,6 +54,7 @@ class Platform:
         boot_id: bytes,
         random_bytes: "Callable[[int], bytes]",
         capabilities: "dict[str, object]",
+        writes_outlive_agent: bool = True,
     ) -> None:
         self.storage = storage  # of the journal
         self.artifacts = artifacts
@@ -61,6 +62,9 @@ class Platform:
         self.boot_id = boot_id  # 16 bytes
         self.random_bytes = random_bytes
         self.capabilities = capabilities  # as messages.py names them
+        # A page cache takes what is written: hand it over at each step, so that an agent that is killed loses
+        # nothing that it has read. False where each write goes to the flash, and the agent ends with the power.
+        self.writes_outlive_agent = writes_outlive_agent
 
 
 class Node(Owner):
@@ -109,6 +113,8 @@ class Node(Owner):
         self._timekeeping.step(now_ms)
         self._patient.step()
         self._outbox.step()
+        if self._platform.writes_outlive_agent:
+            self.journal.flush(now_ms)
         deadlines.append(self.journal.step(now_ms))
         self._tell_trouble()
         if session is not None:
@@ -264,7 +270,7 @@ class Node(Owner):
         self._emit(StoreCertificate(event.certificate))
         if self._expired:
             self._expired = False
-            session.end("", "", now_ms)
+            session.end("", "certificate renewed", now_ms)
 
     def _ended(self, _session: "Session", event: events.Ended, _now_ms: int) -> None:
         if event.by_peer and event.code == "certificate_expired":

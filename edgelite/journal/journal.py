@@ -80,6 +80,8 @@ class Journal:
             facts.fresh = True
         self._load_facts(telemetry_ids, facts)
         facts.renamed = bool(facts.damaged)
+        if facts.damaged:
+            self._cleaner.damaged_id = self._state.log.segments[-1].segment_id if self._state.log.segments else 0
         self._begin_generation(facts.renamed)
         return facts
 
@@ -402,6 +404,13 @@ class Journal:
         self._state_write([(layout.PUT, payload)])
         self._telemetry.release_at(self.position)
         self._commit.want(WINDOW)
+
+    def flush(self, now_ms: int) -> None:
+        """Hand to the storage what waits for its sync: then it outlives this process, though not the power."""
+        try:
+            self._flush()
+        except PlatformError as error:
+            self._commit.stumble(error.text, now_ms)
 
     def _flush(self) -> bool:
         """False where something must wait for the headers of its segment to be durable."""

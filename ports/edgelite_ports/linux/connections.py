@@ -30,7 +30,9 @@ OPEN = 3
 CLOSED = 4
 
 CONNECT_TIMEOUT_MS = 10_000  # an address: three SYNs at 1, 3 and 7 s have gone unanswered
-HANDSHAKE_TIMEOUT_MS = 20_000  # TLS 1.3 takes one round trip; a satellite's is 0.6 s, a loaded Pi's signature 0.1 s
+# TLS 1.3 takes one round trip (a satellite's is 0.6 s) and a signature (0.1 s on a Pi Zero). Not longer, because a
+# link that has fallen silent is often met again while it still is.
+HANDSHAKE_TIMEOUT_MS = 10_000
 RECEIVE_BYTES_MAX = 16384
 SEND_BYTES_MAX = 4096  # one frame of the default size, and one small TLS record
 NOT_SENT_BYTES_MAX = 4096

@@ -191,6 +191,20 @@ def test_nothing_is_sent_before_it_is_synced():
     assert [row[3][m.TELEMETRY_VALUES] for row in bench.hub.reports if row[0] == m.LANE_TELEMETRY] == [{"v": 7}]
 
 
+def test_an_agent_that_is_killed_loses_no_reading():
+    """Its storage outlives it, though nothing was synced."""
+    bench = live_bench()
+    report_sample(bench, 6)
+    bench.run(3000)
+    bench.syncs_held = True
+    report_sample(bench, 7)
+    bench.run()
+    again = bench.restarted()
+    again.run(3000)
+    values = [row[3][m.TELEMETRY_VALUES]["v"] for row in again.hub.reports if row[0] == m.LANE_TELEMETRY]
+    assert values == [6, 7]
+
+
 def test_acknowledged_reports_leave_the_journal():
     bench = live_bench()
     for number in range(30):
