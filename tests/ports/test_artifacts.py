@@ -119,6 +119,44 @@ def test_a_full_disk_says_so(store: ArtifactStore, monkeypatch: pytest.MonkeyPat
         store.append(b"d" * 32, 0, b"x")
 
 
+def test_a_full_disk_while_unpacking_costs_no_second_fetch(
+    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object, **_more: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    digest = receive(store, GOOD)
+    with monkeypatch.context() as patched:
+        patched.setattr("edgelite_ports.linux.unpack.os.symlink", full)
+        with pytest.raises(PlatformError, match="the disk is full"):
+            store.install(digest)
+    store.discard(digest)
+    assert store.offset_bytes(digest) == len(GOOD)
+    store.install(digest)
+    assert store.root(digest) is not None
+
+
+def test_a_received_archive_that_a_power_cut_damaged_is_fetched_again(store: ArtifactStore, tmp_path: Path) -> None:
+    digest = receive(store, GOOD)
+    damaged = tmp_path / "artifacts" / (digest.hex() + ".tar")
+    (tmp_path / "artifacts" / (digest.hex() + ".part")).rename(damaged)
+    damaged.write_bytes(bytes(len(GOOD)))
+    with pytest.raises(PlatformError, match="the digest of what arrived"):
+        store.install(digest)
+    assert store.offset_bytes(digest) == 0
+
+
+def test_an_archive_that_is_refused_is_not_fetched_again_and_again(store: ArtifactStore) -> None:
+    archive = pack([("../x", tarfile.REGTYPE, b"x", 0o644)])
+    digest = receive(store, archive)
+    for _ in range(2):
+        with pytest.raises(UstarError):
+            store.install(digest)
+        store.discard(digest)
+        assert store.offset_bytes(digest) == len(archive)
+    assert store.collect_garbage([]) == [digest.hex() + ".tar"]
+
+
 def test_a_power_cut_while_unpacking_leaves_nothing_that_counts(
     store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

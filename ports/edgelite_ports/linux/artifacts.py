@@ -1,12 +1,14 @@
 """The artifact store on a Linux node: what is being received, what is unpacked.
 
     <hex>.part     the bytes that have arrived, from the start; its size is where a fetch goes on
+    <hex>.tar      all of them, and the digest is right: nothing is gained by fetching them again
     <hex>/         unpacked; appears by rename when all of it is durable
     <hex>.size     how many bytes the archive had, so that what is unpacked counts as received
     <hex>.new/     being unpacked; removed at the next try
 
-An archive is removed once it is unpacked: a device has room for one of them. A power cut may leave a `.part` whose
-end is not what arrived; its digest does not match then, and the fetch starts again.
+An archive is removed once it is unpacked. Where it cannot be, for want of room or because no artifact may be like it,
+it stays, and the next try costs the link nothing. A power cut may leave a `.part` whose end is not what arrived; its
+digest does not match then, and the fetch starts again.
 """
 
 import errno
@@ -38,12 +40,13 @@ class ArtifactStore(ArtifactStoreContract):
         """How much of the artifact is there, from its start; all of it where it is unpacked already."""
         if self.root(digest) is not None:
             return _number(self._path(digest, ".size"))
+        path = self._received(digest)
         try:
-            return os.stat(self._path(digest, ".part")).st_size
+            return os.stat(path).st_size
         except FileNotFoundError:
             return 0
         except OSError as error:
-            raise _failure("cannot read", self._path(digest, ".part"), error) from error
+            raise _failure("cannot read", path, error) from error
 
     def append(self, digest: bytes, offset_bytes: int, data: bytes) -> None:
         """`offset_bytes` is where the last piece ended."""
@@ -71,6 +74,7 @@ class ArtifactStore(ArtifactStoreContract):
             view = view[written:]
 
     def discard(self, digest: bytes) -> None:
+        """Forget what has arrived, unless its digest is right."""
         path = self._path(digest, ".part")
         try:
             os.unlink(path)
@@ -86,23 +90,26 @@ class ArtifactStore(ArtifactStoreContract):
         or UstarError for an archive that no artifact may be."""
         if self.root(digest) is not None:
             return
-        path = self._path(digest, ".part")
+        path = self._received(digest)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                self._check(descriptor, digest)
+                self._check(descriptor, digest, path)
+                archive = self._path(digest, ".tar")
+                os.rename(path, archive)
                 self._unpack(descriptor, digest)
             finally:
                 os.close(descriptor)
-            os.unlink(path)
+            os.unlink(archive)
         except OSError as error:
             raise _failure("cannot unpack", path, error) from error
 
-    def _check(self, descriptor: int, digest: bytes) -> None:
+    def _check(self, descriptor: int, digest: bytes, path: str) -> None:
         found = sha256()
         while data := os.read(descriptor, _READ_BYTES):
             found.update(data)
         if found.digest() != digest:
+            os.unlink(path)  # also one that was right once: a power cut may have come before it was durable
             raise PlatformError("the digest of what arrived is %s" % found.digest().hex())
 
     def _unpack(self, descriptor: int, digest: bytes) -> None:
@@ -141,6 +148,10 @@ class ArtifactStore(ArtifactStoreContract):
         except OSError as error:
             raise _failure("cannot clean", self._directory, error) from error
         return removed
+
+    def _received(self, digest: bytes) -> str:
+        archive = self._path(digest, ".tar")
+        return archive if os.path.exists(archive) else self._path(digest, ".part")
 
     def _path(self, digest: bytes, suffix: str) -> str:
         if len(digest) != _DIGEST_BYTES:
