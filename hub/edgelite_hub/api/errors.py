@@ -22,7 +22,7 @@ logger = logging.getLogger("edgelite.hub.api")
 
 def json_response(value: Any, code: int = 200, headers: dict[str, str] | None = None) -> Response:
     body = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-    return Response(body, code, headers, media_type="application/json")
+    return Response(body, code, {"Cache-Control": "no-cache, private", **(headers or {})}, "application/json")
 
 
 def status_response(error: StatusError) -> Response:
