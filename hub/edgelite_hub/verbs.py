@@ -168,13 +168,13 @@ class Verbs:
 
     def _write(self, kind: Kind, operation: Operation, new: Object, given_revision: str | None) -> Object:
         metadata = new["metadata"]
+        if given_revision and not (given_revision.isascii() and given_revision.isdecimal()):
+            raise bad_request(f"invalid resourceVersion {given_revision!r}")
+        expected = int(given_revision) if given_revision else None
         try:
-            expected = int(given_revision) if given_revision else None
             return operation.transaction.update(
                 kind.resource, metadata.get("namespace", ""), metadata["name"], new, expected
             )
-        except ValueError as error:
-            raise bad_request(f"invalid resourceVersion {given_revision!r}") from error
         except Conflict as error:
             message = "the object has been modified; please apply your changes to the latest version and try again"
             raise conflict(kind.plural, kind.group, metadata["name"], message) from error

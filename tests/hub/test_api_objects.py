@@ -142,6 +142,12 @@ def test_generation_counts_changes_of_what_is_desired(api: Api) -> None:
     assert (status["metadata"]["generation"], status["status"]["phase"]) == (2, "Running")
 
 
+def test_a_version_that_is_none_is_refused(api: Api) -> None:
+    created = api.post(MAPS, config_map()).json
+    answer = api.put(f"{MAPS}/a", {**created, "metadata": {**created["metadata"], "resourceVersion": "newest"}})
+    assert (answer.code, answer.json["reason"]) == (400, "BadRequest")
+
+
 def test_replace_without_a_difference_changes_nothing(api: Api) -> None:
     created = api.post(MAPS, config_map(a="1")).json
     assert api.put(f"{MAPS}/a", created).json == created
