@@ -21,7 +21,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from edgelite_hub.store.contract import Store
 from edgelite_hub.store.memory import MemoryStore
+from edgelite_hub.store.sqlite import SqliteStore
 from edgelite_ports.testing.storage import KEPT, LOST
 from edgelite_protocol import messages as m
 from edgelite_protocol.events import Reports
@@ -50,10 +52,13 @@ class LinkCut(RuleBasedStateMachine):
     def begin(self, seed: int) -> None:
         self.now_ms = 0
         self.node = self.node_class(random.Random(seed).randbytes)
-        self.hub = self.hub_class(MemoryStore())
+        self.hub = self.hub_class(self.make_store())
         self.linked = False
         self.to_hub = bytearray()  # on their way
         self.to_node = bytearray()
+
+    def make_store(self) -> Store:
+        return MemoryStore()
 
     # ---- people, producers, time
 
@@ -223,6 +228,36 @@ BUDGET = settings(
 
 def test_what_was_acknowledged_is_stored_once() -> None:
     run_state_machine_as_test(LinkCut, settings=BUDGET)
+
+
+class OnSqlite(LinkCut):
+    """The hub's store is a file: a crash of the hub leaves what is in it, and opens it again."""
+
+    directory = ""
+    made = 0
+
+    def make_store(self) -> Store:
+        OnSqlite.made += 1
+        self.path = f"{self.directory}/hub-{OnSqlite.made}.sqlite"
+        return SqliteStore(self.path)
+
+    @rule()
+    def crash_hub(self) -> None:
+        super().crash_hub()
+        self.hub.store.close()
+        self.hub.store = SqliteStore(self.path)
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            if hasattr(self, "hub"):
+                self.hub.store.close()
+
+
+def test_the_same_with_a_store_in_a_file(tmp_path: Path) -> None:
+    OnSqlite.directory = str(tmp_path)
+    run_state_machine_as_test(OnSqlite, settings=settings(BUDGET, max_examples=15))
 
 
 class InGrammar(LinkCut):
