@@ -31,12 +31,15 @@ class Cleaner:
         self._copied = False
         self._done_position: int | None = None
         self.segments_cleaned = 0
+        self.damaged_id = 0  # segments up to this one are cleaned in any case, so that damage is not found for ever
 
     def wanted(self, live_bytes: int) -> bool:
         """Whether the log holds so much more than what is needed of it that cleaning gains more than it writes."""
         count = len(self._log.segments)
         if count < 2 or self._log.segments[0].segment_id >= self._log.durable[0]:
             return False  # what is not durable may not even be readable yet
+        if self._log.segments[0].segment_id <= self.damaged_id:
+            return True
         if count < 3:
             return self._log.spare is None
         capacity = self._log.segments[0].data_end - layout.HEADER_SLOT_BYTES

@@ -1,8 +1,9 @@
 """The segment files: their names, and where a new one comes from.
 
-`s0000001f.seg` is segment 31 of the state stream, `t...` of the telemetry stream. A file is called `.new` until
-its headers are durable: one called `.seg` has held readable headers once, one called `.new` has never held
-anything that was confirmed. So neither a power cut nor damage can be mistaken for the other.
+`s0000001f.seg` is segment 31 of the state stream, `t...` of the telemetry stream. Until a segment's headers are
+durable its file is called `.new`, or `.gen` as long as nothing of the journal ever was. So what a file is called tells
+what may be missing: `.seg` has held readable headers once; `.new` never held anything that was confirmed; and where
+there is nothing but `.gen`, a first start was interrupted. Neither a power cut nor damage is taken for the other.
 """
 
 from edgelite.journal import layout
@@ -10,8 +11,9 @@ from edgelite.journal.reader import Segment
 from edgelite.storage import Storage, StorageFullError
 
 STREAM_LETTERS = "st"
-_SEGMENT_SUFFIX = ".seg"
-_NEW_SUFFIX = ".new"
+SEGMENT_SUFFIX = ".seg"
+NEW_SUFFIX = ".new"
+GENESIS_SUFFIX = ".gen"
 
 # State may take so many files more than the journal's size allows, for a while: a power cut can leave the last
 # segment unfit to go on in, with all files in use, and the next start must write all the same.
@@ -23,17 +25,18 @@ if TYPE_CHECKING:
 
 
 def segment_name(stream: int, segment_id: int) -> str:
-    return "%s%08x%s" % (STREAM_LETTERS[stream], segment_id, _SEGMENT_SUFFIX)
+    return "%s%08x%s" % (STREAM_LETTERS[stream], segment_id, SEGMENT_SUFFIX)
 
 
-def parse_name(name: str) -> "tuple[int, int, bool] | None":
-    """Stream, segment id, and whether it is a segment already; None for a file that is not the journal's."""
-    if len(name) != 13 or name[0] not in STREAM_LETTERS or name[9:] not in (_SEGMENT_SUFFIX, _NEW_SUFFIX):
+def parse_name(name: str) -> "tuple[int, int, str] | None":
+    """Stream, segment id and suffix; None for a file that is not the journal's."""
+    suffixes = (SEGMENT_SUFFIX, NEW_SUFFIX, GENESIS_SUFFIX)
+    if len(name) != 13 or name[0] not in STREAM_LETTERS or name[9:] not in suffixes:
         return None
     digits = name[1:9]
     if not all(digit in "0123456789abcdef" for digit in digits):
         return None
-    return STREAM_LETTERS.index(name[0]), int(digits, 16), name[9:] == _SEGMENT_SUFFIX
+    return STREAM_LETTERS.index(name[0]), int(digits, 16), name[9:]
 
 
 class Files:
@@ -48,6 +51,7 @@ class Files:
         self._files_max = files_max
         self._random_bytes = random_bytes
         self.uid = bytes(8)
+        self.genesis = False  # nothing of the journal was ever durable
         self.free: list[str] = []
         self.count = 0  # files there are, the free ones included
         self.created = 0
@@ -55,7 +59,7 @@ class Files:
     def make(self, stream: int, segment_id: int, now: bool) -> Segment:
         """A new segment whose headers are written and not synced. StorageFullError where there is no room. `now`
         says that something waits to be written to it: that may use the reserve."""
-        name = segment_name(stream, segment_id)[:9] + _NEW_SUFFIX
+        name = segment_name(stream, segment_id)[:9] + (GENESIS_SUFFIX if self.genesis else NEW_SUFFIX)
         self._take(name, self._files_max + (RESERVE_FILES if now else 0))
         header = layout.Header(stream, segment_id, self.segment_bytes, self._random_bytes(8), self.uid)
         segment = Segment(name, header)
@@ -90,7 +94,7 @@ class Files:
 
     def name_segment(self, segment: Segment) -> None:
         """Its headers are durable, its first data is about to be written: from now on it counts."""
-        if segment.name.endswith(_NEW_SUFFIX):
-            name = segment.name[:9] + _SEGMENT_SUFFIX
+        if not segment.name.endswith(SEGMENT_SUFFIX):
+            name = segment.name[:9] + SEGMENT_SUFFIX
             self._storage.rename(segment.name, name)
             segment.name = name

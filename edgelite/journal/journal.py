@@ -6,7 +6,7 @@ from edgelite.effects import Sync
 from edgelite.journal import layout
 from edgelite.journal.commit import LAZY, URGENT, WINDOW, GroupCommit
 from edgelite.journal.compaction import Cleaner
-from edgelite.journal.files import Files, parse_name
+from edgelite.journal.files import NEW_SUFFIX, SEGMENT_SUFFIX, Files, parse_name
 from edgelite.journal.limits import JournalLimits
 from edgelite.journal.log import Log
 from edgelite.journal.names import Names
@@ -76,8 +76,9 @@ class Journal:
         state_ids, telemetry_ids = self._list_files()
         self._recover(state_ids, telemetry_ids, facts)
         if not self._state.log.segments:
-            self._check_fresh(state_ids, telemetry_ids, facts)
+            self._check_fresh(len(state_ids) + len(telemetry_ids), facts)
             facts.fresh = True
+            self._files.genesis = True
         self._load_facts(telemetry_ids, facts)
         facts.renamed = bool(facts.damaged)
         if facts.damaged:
@@ -91,11 +92,11 @@ class Journal:
             parsed = parse_name(name)
             if parsed is None:
                 continue
-            stream, segment_id, is_segment = parsed
+            stream, segment_id, suffix = parsed
             self._files.count += 1
             log = self._logs[stream]
             log.next_id = max(log.next_id, segment_id + 1)
-            if is_segment:
+            if suffix == SEGMENT_SUFFIX:
                 ids[stream].append(segment_id)
             else:
                 self._files.free.append(name)
@@ -119,15 +120,16 @@ class Journal:
         else:
             self._telemetry.apply(place, record.type, record.payload)
 
-    def _check_fresh(self, state_ids: "list[int]", telemetry_ids: "list[int]", facts: Recovery) -> None:
-        """Nothing was read. That is a journal whose first segment never became durable, and only that: a second
-        one is made when the first is durable."""
-        if self._state.log.next_id <= 2 and not telemetry_ids and not facts.damaged:
+    def _check_fresh(self, segments: int, facts: Recovery) -> None:
+        """No state was read. That is no journal, or one whose first start was interrupted: where there are only
+        files from before anything was durable, and segments without a record."""
+        made_later = [name for name in self._files.free if name.endswith(NEW_SUFFIX)]
+        if not made_later and not facts.damaged and self._telemetry.log.durable == (0, 0):
             return
         raise CorruptionError(
-            "journal",
-            "there are %d segment files and no state can be read from any; move the directory away to start anew "
-            "with a new journal, or put a copy of it back" % (len(state_ids) + len(telemetry_ids)),
+            facts.damaged[0] if facts.damaged else "journal",
+            "no state can be read from any of %d segments; move the directory away to start with a new journal, or "
+            "put a copy of it back" % segments,
         )
 
     def _load_facts(self, telemetry_ids: "list[int]", facts: Recovery) -> None:
@@ -362,7 +364,7 @@ class Journal:
         if self._state.log.pending_bytes() + self._telemetry.log.pending_bytes() > _FLUSH_BYTES:
             self._flush()
         if self.durable_position == 0:
-            return  # nothing else is made before the first segment is durable (see _check_fresh)
+            return  # so that a file that is made now cannot be taken for one of an interrupted first start
         self._shrink_telemetry()
         if now_ms < self._room_retry_ms and not self._files.free:
             return
@@ -439,6 +441,7 @@ class Journal:
         if not self._commit.complete(token):
             return
         self.durable_position = self._sync_position
+        self._files.genesis = self._files.genesis and self.durable_position == 0
         self._durable_names = list(self._sync_names)
         for log in self._logs:
             log.finish_sync()

@@ -5,6 +5,8 @@ import struct
 from edgelite.journal import layout
 from edgelite.storage import Storage
 
+_MAGIC = bytes((layout.RECORD_MAGIC,))
+
 CHUNK_BYTES = 4096  # bounds what recovery holds in memory; one page of the flash file systems
 
 
@@ -26,13 +28,13 @@ class Segment:
 
 
 class Record:
-    def __init__(self, offset_bytes: int, kind: int, payload: bytes) -> None:
+    def __init__(self, offset_bytes: int, kind: int, payload: bytes, size_bytes: int) -> None:
         self.offset_bytes = offset_bytes
         self.type = kind & layout.TYPE_MASK
         self.first = bool(kind & layout.FIRST)
         self.last = bool(kind & layout.LAST)
         self.payload = payload
-        self.size_bytes = layout.record_bytes(len(payload))
+        self.size_bytes = size_bytes  # header and padding included
 
 
 class Reader:
@@ -41,8 +43,8 @@ class Reader:
 
     def __init__(self, storage: Storage, segment: Segment, offset_bytes: int, end: int) -> None:
         self._storage = storage
-        self._segment = segment
         self.name = segment.name
+        self._seed = segment.seed
         self.offset_bytes = offset_bytes
         self.end = end
         self._chunk = b""
@@ -52,17 +54,21 @@ class Reader:
         offset = self.offset_bytes
         if offset + layout.RECORD_HEADER_BYTES > self.end:
             return None
-        header = self._bytes(offset, layout.RECORD_HEADER_BYTES)
-        if len(header) < layout.RECORD_HEADER_BYTES or header[0] != layout.RECORD_MAGIC:
+        start = self._hold(offset, layout.RECORD_HEADER_BYTES)
+        if start < 0 or self._chunk[start] != layout.RECORD_MAGIC:
             return None
-        _, kind, length, crc = struct.unpack("<BBHI", header)
-        if offset + layout.record_bytes(length) > self.end:
+        _, kind, length, crc = struct.unpack_from("<BBHI", self._chunk, start)
+        size = layout.record_bytes(length)
+        if offset + size > self.end:
             return None
-        payload = self._bytes(offset + layout.RECORD_HEADER_BYTES, length)
-        if len(payload) < length or layout.checksum(self._segment.seed, offset, kind, payload) != crc:
+        start = self._hold(offset, layout.RECORD_HEADER_BYTES + length)
+        if start < 0:
             return None
-        self.offset_bytes = offset + layout.record_bytes(length)
-        return Record(offset, kind, payload)
+        payload = self._chunk[start + layout.RECORD_HEADER_BYTES : start + layout.RECORD_HEADER_BYTES + length]
+        if layout.checksum(self._seed, offset, kind, payload) != crc:
+            return None
+        self.offset_bytes = offset + size
+        return Record(offset, kind, payload, size)
 
     def resync(self) -> bool:
         """Go to the next offset at which a record validates; False, and nowhere, where there is none."""
@@ -80,29 +86,32 @@ class Reader:
     def _candidate(self, offset: int) -> int:
         """The first aligned offset from here on that holds a record's magic number."""
         while offset < self.end:
-            chunk = self._bytes(offset, 1, True)
-            if not chunk:  # the file is shorter than its header says
+            start = self._hold(offset, 1)
+            if start < 0:  # the file is shorter than its header says
                 break
-            found = chunk.find(bytes((layout.RECORD_MAGIC,)))
-            while found >= 0 and (offset + found) % layout.RECORD_ALIGNMENT_BYTES:
-                found = chunk.find(bytes((layout.RECORD_MAGIC,)), found + 1)
+            found = self._chunk.find(_MAGIC, start)
+            while found >= 0 and (self._chunk_offset + found) % layout.RECORD_ALIGNMENT_BYTES:
+                found = self._chunk.find(_MAGIC, found + 1)
             if found >= 0:
-                return offset + found
-            offset += len(chunk)
+                return self._chunk_offset + found
+            offset = self._chunk_offset + len(self._chunk)
         return self.end
 
     def at_zeros(self) -> bool:
         """Whether what follows is the zero word behind the last record (or the segment's end)."""
         size = min(layout.RECORD_ALIGNMENT_BYTES, self.end - self.offset_bytes)
-        return self._bytes(self.offset_bytes, size) == bytes(size)
+        start = self._hold(self.offset_bytes, size)
+        return start >= 0 and self._chunk[start : start + size] == bytes(size)
 
-    def _bytes(self, offset: int, size: int, rest_of_chunk: bool = False) -> bytes:
+    def _hold(self, offset: int, size: int) -> int:
+        """Have these bytes in the chunk: their index in it, or -1 where the file does not have them all."""
         start = offset - self._chunk_offset
-        if start < 0 or start + size > len(self._chunk):
-            self._chunk = self._storage.read(self._segment.name, offset, min(max(size, CHUNK_BYTES), self.end - offset))
-            self._chunk_offset = offset
-            start = 0
-        return self._chunk[start:] if rest_of_chunk else self._chunk[start : start + size]
+        if start >= 0 and start + size <= len(self._chunk):
+            return start
+        wanted = min(max(size, CHUNK_BYTES), self.end - offset)
+        self._chunk = self._storage.read(self.name, offset, wanted)
+        self._chunk_offset = offset
+        return 0 if len(self._chunk) >= size else -1
 
 
 def read_record(storage: Storage, segment: Segment, offset: int, size_bytes: int) -> "Record | None":
@@ -118,4 +127,4 @@ def read_record(storage: Storage, segment: Segment, offset: int, size_bytes: int
     payload = data[layout.RECORD_HEADER_BYTES : layout.RECORD_HEADER_BYTES + length]
     if magic != layout.RECORD_MAGIC or layout.checksum(segment.seed, offset, kind, payload) != crc:
         return None
-    return Record(offset, kind, payload)
+    return Record(offset, kind, payload, size_bytes)

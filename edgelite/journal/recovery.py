@@ -88,6 +88,9 @@ class LogRecovery:
         if survey is not None:
             self._log.durable = survey.durable
             whole = self._replay(self._chain(segments, survey.tail_id, ids, headers.unreadable))
+        else:
+            for segment_id in headers.unreadable:
+                self._note_lost(segment_id, True)
         newest_id = max(list(self._log.by_id.keys()) or [0])
         for segment_id in headers.half_readable:  # others are dead, and may have been about to be used again
             if segment_id in self._log.by_id or segment_id > newest_id:

@@ -177,10 +177,19 @@ def test_damage_that_comes_while_the_journal_is_open_is_never_given_out() -> Non
     assert world.journal.take_damage() == []
 
 
-def test_the_same_damage_is_found_again_at_each_start_until_its_segment_goes(world: World) -> None:
+def test_damage_is_found_again_at_each_start_until_its_segment_was_cleaned(world: World) -> None:
     storage = world.storage.cut()
     name = sorted(n for n in storage.names() if n.endswith(".seg") and n[0] == "s")[0]
     storage.bit_flip(name, 1000, 3)
+    again = storage.cut()
     first = Found(storage, world)
-    second = Found(storage.cut(), world)
-    assert first.facts.damaged == second.facts.damaged != []
+    assert first.facts.damaged == Found(again, world).facts.damaged != []
+    life = World(1, world.limits)
+    life.storage = storage.cut()
+    life.start()
+    for _ in range(8):
+        life.write([("put", 1, "later", b"x")])
+        life.settle()
+    last = Found(life.storage.cut(), world)
+    assert last.facts.damaged == []
+    assert last.values == {**first.values, (1, "later"): b"x"}

@@ -42,7 +42,7 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(lane=st.sampled_from([STATE, TELEMETRY]), count=st.integers(1, 20))
     def acknowledge(self, lane: int, count: int) -> None:
         self.world.acknowledge(lane, count)
-        acknowledged = dict((lane, (g, s)) for lane, g, s in self.world.journal.acknowledged())
+        acknowledged = {lane: (g, s) for lane, g, s in self.world.journal.acknowledged()}
         gone = acknowledged.get(STATE, (0, 0))
         for name in [name for name in self.world.model.state_rows if name <= gone]:
             del self.world.model.state_rows[name]

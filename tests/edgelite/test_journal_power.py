@@ -1,7 +1,7 @@
 """The power is cut at every write, at torn prefixes of it, with any of the unsynced writes lost."""
 
 import pytest
-from journal_world import SPACES, Randomness, World, check_recovered, limits, workload
+from journal_world import SPACES, TELEMETRY, Randomness, World, check_recovered, limits, workload
 
 from edgelite.effects import Sync
 from edgelite.journal import KEEP_NEWEST, KEEP_OLDEST, THIN_OUT, Journal
@@ -127,24 +127,33 @@ def test_a_cut_while_recovering_from_a_cut_loses_nothing_more() -> None:
     assert cutter.tears > 100
 
 
-def test_a_cut_during_the_very_first_start_leaves_nothing_that_stops_the_next() -> None:
-    world = World(3)
-    storage = MemoryStorage()
-    cuts = 0
+class FirstStarts:
+    """First starts that are cut at each of their writes, and the next start, which is a first one again, as well."""
 
-    def cut() -> None:
-        nonlocal cuts
-        for fates in fates_to_try(storage, world.random):
-            life = Life(storage.cut(fates), World(4))
-            assert life.facts.damaged == []
-            life.settle()
-            assert life.journal.durable_position > 0
-            cuts += 1
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        self.world = World(3)
+        self.cuts = 0
 
-    storage.after_change = cut
-    life = Life(storage, world)
-    life.settle()
-    assert cuts > 10
+    def start(self, storage: MemoryStorage, depth: int) -> None:
+        if depth < self.depth:
+            storage.after_change = lambda: self.cut(storage, depth)
+        life = Life(storage, self.world)
+        assert life.facts.damaged == []
+        life.journal.append_report(TELEMETRY, b"before anything is durable")
+        life.settle()
+        assert life.journal.durable_position > 0
+
+    def cut(self, storage: MemoryStorage, depth: int) -> None:
+        for fates in fates_to_try(storage, self.world.random):
+            self.cuts += 1
+            self.start(storage.cut(fates), depth + 1)
+
+
+def test_cuts_during_first_starts_leave_nothing_that_stops_the_next() -> None:
+    first_starts = FirstStarts(2)
+    first_starts.start(MemoryStorage(), 0)
+    assert first_starts.cuts > 1000
 
 
 def test_a_record_behind_a_hole_never_comes_back_even_where_the_log_grows_over_the_hole() -> None:
