@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import time
 from collections.abc import Iterator
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -14,6 +15,7 @@ from edgelite_cli.kubeconfig import Access
 from edgelite_cli.main import EXIT_UNREACHABLE
 
 TIMEOUT_S = 30
+KEEP_ALIVE_S = 3  # servers drop idle connections after five; one that may be dropped carries no request
 TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1,application/json"
 
 Query = dict[str, str | int | bool | None]
@@ -50,6 +52,7 @@ class Client:
         self.context = ssl.create_default_context(cadata=access.ca_pem)
         self.host, self.port = parts.hostname, parts.port or 443
         self.connection: http.client.HTTPSConnection | None = None
+        self.used_s = 0.0  # when the connection was used last, monotonic
 
     def connect(self, timeout_s: float | None) -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(self.host, self.port, timeout=timeout_s, context=self.context)
@@ -82,18 +85,31 @@ class Client:
     def exchange(
         self, method: str, url: str, data: bytes | IO[bytes] | None, headers: dict[str, str]
     ) -> http.client.HTTPResponse:
-        """Once more on a fresh connection where a kept-alive one turned out dead before it answered a read."""
-        fresh = self.connection is None
-        self.connection = self.connection or self.connect(TIMEOUT_S)
+        """A read is sent once more on a fresh connection where a kept-alive one turned out dead."""
+        connection, fresh = self.current()
         try:
-            self.connection.request(method, url, data, headers)
-            return self.connection.getresponse()
+            connection.request(method, url, data, headers)
+            response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
-            self.connection.close()
-            self.connection = None
+            self.drop()
             if fresh or method != "GET":
                 raise self.unreachable(error) from error
             return self.exchange(method, url, data, headers)
+        self.used_s = time.monotonic()
+        return response
+
+    def current(self) -> tuple[http.client.HTTPSConnection, bool]:
+        """A connection, and whether it is a new one."""
+        if self.connection is not None and time.monotonic() - self.used_s > KEEP_ALIVE_S:
+            self.drop()
+        fresh = self.connection is None
+        self.connection = self.connection or self.connect(TIMEOUT_S)
+        return self.connection, fresh
+
+    def drop(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
 
     def decode(self, response: http.client.HTTPResponse, data: bytes) -> Any:
         try:
