@@ -187,7 +187,7 @@ class Fleet:
         who = f"node {connection.node}" if connection.live is not None else f"peer {connection.address}"
         if connection.live is None and (not event.code or (connection.has_shown_ca and event.code == "link_lost")):
             return  # a join or renewal that went well has its own line
-        by = "ended by the node" if event.by_peer else "ended"
+        by = "lost" if event.code == "link_lost" else "ended by the node" if event.by_peer else "ended"
         detail = f" ({event.code}: {event.text})" if event.code else ""
         self.complain(who, event.code, f"{who}: session {by}{detail}", now_ms)
 

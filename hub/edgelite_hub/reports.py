@@ -17,12 +17,14 @@ from edgelite_hub.dating import Dater
 from edgelite_hub.device_status import note_state, note_twin, note_values
 from edgelite_hub.objects import DEVICES, NODES, PODS, Object, is_terminating, set_condition, uid_of
 from edgelite_hub.pod_status import with_report
-from edgelite_hub.store.contract import Position, Sample, Transaction
+from edgelite_hub.store.contract import Compacted, Position, Sample, Transaction
 from edgelite_protocol import messages as m
 from edgelite_protocol.events import Reports
 from edgelite_protocol.messages import KIND_WORKLOAD
 
 Body = dict[int, Any]
+
+RECENT_ENTRIES = 64  # of the feed, where a workload that has just gone still stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +163,25 @@ def _own_pod(batch: Batch, uid: str) -> Object | None:
         batch.places = _places(batch)
     place = batch.places.get(uid)
     pod = batch.transaction.get(PODS, *place) if place is not None else None
+    if (pod is None or uid_of(pod) != uid) and _was_its_own(batch, uid):
+        return None  # a last word about a Pod that has gone meanwhile
     if pod is None or uid_of(pod) != uid or not node_may_report(batch.reporter.node, PODS, pod):
         batch.ignored.append(f"a report on workload {uid[:64]!r}, which is gone or none of its own")
         return None
     return pod
+
+
+def _was_its_own(batch: Batch, uid: str) -> bool:
+    """Whether the workload stands in the node's feed, or left it lately."""
+    if uid in (batch.places or {}):
+        return True
+    last = batch.transaction.feed_last(batch.reporter.node)
+    try:
+        since = max(0, last.revision - RECENT_ENTRIES) if last is not None else 0
+        recent = batch.transaction.feed_since(batch.reporter.node, since, RECENT_ENTRIES)
+    except Compacted:
+        return False
+    return any(entry.value is None and entry.key.endswith("/" + uid) for entry in recent)
 
 
 def _places(batch: Batch) -> dict[str, tuple[str, str]]:

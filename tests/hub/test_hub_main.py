@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,6 +121,16 @@ def test_readiness_and_the_end_are_told_to_the_service_manager(hub: HubProcess, 
         assert manager.recv(100) == b"READY=1"
         assert hub.end() == 0
         assert manager.recv(100) == b"STOPPING=1"
+
+
+def test_a_client_that_reads_nothing_does_not_hold_up_the_end(hub: HubProcess) -> None:
+    hub.start()
+    host, port = hub.facts["api"].split(":")
+    context = ssl.create_default_context(cafile=str(hub.data / "pki" / "ca.crt"))
+    with context.wrap_socket(socket.create_connection((host, int(port)), 5), server_hostname=host):
+        began = time.monotonic()
+        assert hub.end() == 0
+        assert time.monotonic() - began < 10, "TLS itself would wait for half a minute"
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,19 @@ def test_what_is_not_its_own_is_named_ignored_and_never_blocks(world: World, nod
     assert any("ignored" in line for line in world.log)
 
 
+def test_a_last_word_about_a_pod_that_is_gone_is_no_complaint(world: World, node: Node) -> None:
+    last_word, uid = status(world, container("terminated", exit_code=0)), world.get(PODS, "p")["metadata"]["uid"]
+    pod = world.get(PODS, "p")
+    pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    world.put(PODS, pod)
+    world.settle()
+    node.report(m.LANE_STATE, (1, {m.REPORT: m.REPORT_WORKLOAD_GONE, 1: uid}), (2, last_word))
+    node.report(m.LANE_STATE, (3, last_word))
+    assert world.get(PODS, "p") is None
+    assert node.acknowledged()[-1] == (m.LANE_STATE, 3)
+    assert not any("ignored" in line for line in world.log)
+
+
 def test_the_log_says_it_once_a_minute(world: World, node: Node) -> None:
     for sequence in range(1, 6):
         node.report(m.LANE_TELEMETRY, (sequence, sample(1, device="default/foreign")))
