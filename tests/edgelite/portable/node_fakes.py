@@ -148,7 +148,7 @@ class FakeHub:
             last[(kind, key)] = value
         entries = [(place[0], place[1], last[place]) for place in sorted(last) if last[place] is not None]
         digest = self.feed[-1][4] if self.feed else bytes(8)
-        revision = len(self.feed)
+        revision = self.snapshot_revision = len(self.feed)
         session = self.session
         self.snapshot = [lambda: session.snapshot_begin(self.epoch, revision, digest, len(entries))]
         for entry in entries:
@@ -160,7 +160,7 @@ class FakeHub:
         while self.snapshot and self.session.can_send(m.PRIORITY_STATE):
             self.snapshot.pop(0)()
             if not self.snapshot:
-                self.sent_revision = len(self.feed)
+                self.sent_revision = self.snapshot_revision
 
     def adopt(self):
         self.session.adopt(self.epoch)
