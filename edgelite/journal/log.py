@@ -164,7 +164,7 @@ class Log:
         durable = self.durable
         complete = True
         for segment in self.segments:
-            if complete:
+            if complete and segment.flushed > layout.HEADER_SLOT_BYTES:
                 durable = (segment.segment_id, segment.flushed)
             complete = complete and not segment.pending
         tail = self._marked[1] if self._marked is not None and complete else 0

@@ -420,6 +420,33 @@ def test_reading_resumes_anywhere() -> None:
         assert [name for name, _ in found] == names[start + 1 : start + 5]
 
 
+def test_a_telemetry_segment_that_never_got_its_file_is_not_called_missing() -> None:
+    """Its id was recorded with the generation before anything of it was on the medium."""
+    world = World()
+    world.settle()
+    world.sample(b"x")
+    world.step(0)
+    world.journal.new_journal_id()
+    world.now_ms += 1000
+    world.journal.step(world.now_ms)
+    world.storage = world.storage.cut([-1])
+    world.start()
+    assert world.facts.damaged == []
+
+
+def test_a_burst_of_telemetry_before_the_first_sync_is_no_lost_journal() -> None:
+    """It was written ahead of the state stream's first segment, and then the process died."""
+    world = World()
+    for _ in range(6):
+        world.sample(bytes(1500))
+    world.sync_results = ["input/output error"]
+    world.step()
+    restarted(world)
+    assert world.facts.damaged == []
+    world.settle()
+    assert world.journal.durable_position > 0
+
+
 # ---- bounds
 
 
