@@ -332,6 +332,18 @@ def test_a_workload_whose_shim_was_killed_runs_on_with_an_unknown_end(agent: Age
     assert agent.last_status()[m.STATUS_CONTAINER_REASON] == "ContainerStatusUnknown"
 
 
+def test_what_a_leader_without_a_shim_leaves_behind_is_ended(agent: Agent, tmp_path: Path) -> None:
+    run(agent, "sh", "-c", f"sleep 1000 & echo $! >{tmp_path}/child; wait", policy="Never")
+    leader = agent.pid()
+    agent.run_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text() != "")
+    child = int((tmp_path / "child").read_text())
+    os.kill(agent.processes._processes[UNIT].shim_pid, signal.SIGKILL)
+    agent.round()
+    os.kill(leader, signal.SIGKILL)
+    agent.run_until(lambda: agent.state() == "failed")
+    assert not lives(child)
+
+
 def test_a_keeper_that_was_killed_is_replaced_and_workloads_run_on(agent: Agent) -> None:
     run(agent, "sleep", "1000")
     first = agent.pid()

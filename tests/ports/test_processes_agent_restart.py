@@ -128,6 +128,20 @@ def test_the_exit_status_of_the_agents_absence_is_reported(
     assert agent.row()["restarts"] == 0
 
 
+def test_what_a_leader_leaves_behind_in_the_agents_absence_is_ended_without_it(directory: Path) -> None:
+    child = directory.with_suffix(".child")
+    first = AgentProcess(directory, workload("sh", "-c", f"sleep 1000 & echo $! >{child}; wait", policy="Never"))
+    leader = first.pid()
+    while not (child.exists() and child.read_text().endswith("\n")):
+        time.sleep(0.01)
+    first.kill()
+    os.kill(leader, signal.SIGKILL)
+    end_s = time.monotonic() + 10
+    while lives(int(child.read_text())):
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+
+
 def test_a_workload_that_was_killed_in_the_agents_absence_is_started_again(directory: Path) -> None:
     form = workload("sleep", "1000")
     first = AgentProcess(directory, form)
