@@ -54,6 +54,7 @@ from edgelite_hub.store.contract import Store, Transaction
 from edgelite_hub.store.writer import Writer
 from edgelite_protocol.errors import EdgeliteError
 
+TOKEN_EXPIRY_S = 30.0
 FEEDS_AT_ONCE = 64  # feeds compacted in one transaction
 
 
@@ -110,7 +111,7 @@ class Hub:
             (DaemonSetController(), PodController(), FeedController(), NodeController()), self.environment
         )
         controllers = ControllerLoop(dispatcher, self.writer, self._tell, self.log)
-        for loop in (controllers.run(), self._run_fleet(), self._run_maintenance()):
+        for loop in (controllers.run(), self._run_fleet(), self._run_maintenance(), self._run_token_expiry()):
             self._tasks.append(asyncio.create_task(loop))
         self.is_ready = True
         return port
@@ -181,8 +182,8 @@ class Hub:
             upload.abort()
             raise
 
-    def open_pod_log(self, pod: Object, options: LogOptions) -> AsyncIterator[bytes]:
-        """The container's output as it comes; ends when it is complete, or when the node goes."""
+    def open_pod_log(self, pod: Object, options: LogOptions) -> LogStream:
+        """The container's output as it comes; who opens it must call its `cancel` in the end. NodeUnreachable."""
         node = node_of(pod)
         connection = self.fleet.connection_of(node)
         if connection is None:
@@ -191,7 +192,7 @@ class Hub:
             raise NodeUnreachable(f"node {node} serves as many logs as it can: try again in a moment")
         stream = connection.open_log(uid_of(pod), options)
         self._wake(connection)
-        return _read_log(stream)
+        return stream
 
     def _away_text(self, node: str) -> str:
         since_ms = self.fleet.away_since_unix_ms(node)
@@ -234,6 +235,17 @@ class Hub:
             await self._fleet_woken.wait()
             timer.cancel()
 
+    async def _run_token_expiry(self) -> None:
+        """Only for the eyes of who lists tokens: `tokens.spend` looks at the clock itself."""
+        while True:
+            await asyncio.sleep(TOKEN_EXPIRY_S)
+            now_ms = self.unix_ms()
+            try:
+                if await self.writer.read(partial(tokens.has_expired, now_ms)):
+                    await self.writer.transact(partial(tokens.mark_expired, now_ms))
+            except EdgeliteError as error:
+                self.log(f"token expiry: {error}")
+
     async def _run_maintenance(self) -> None:
         while True:
             await self._maintain()
@@ -244,7 +256,6 @@ class Hub:
         now_ms = self.unix_ms()
         try:
             trimmed = await self.writer.transact(lambda tx: telemetry.trim(tx, self.settings, now_ms))
-            await self.writer.transact(lambda tx: tokens.mark_expired(tx, now_ms))
             nodes = await self.writer.read(lambda tx: [name_of(node) for node in tx.list(NODES)])
             for start in range(0, len(nodes), FEEDS_AT_ONCE):
                 some = nodes[start : start + FEEDS_AT_ONCE]
@@ -263,23 +274,6 @@ class Hub:
     async def _collect_artifacts(self, nodes: list[str]) -> list[str]:
         wanted = await self.writer.read(lambda tx: artifacts.wanted_digests(tx, nodes))
         return self.artifacts.collect(wanted, self.unix_ms())
-
-
-async def _read_log(stream: LogStream) -> AsyncIterator[bytes]:
-    changed = asyncio.Event()
-    stream.on_change = changed.set
-    try:
-        while True:
-            changed.clear()
-            data = stream.take()
-            if data:
-                yield data
-            elif stream.ended is not None:
-                return
-            else:
-                await changed.wait()
-    finally:
-        stream.cancel()
 
 
 def _admin_hash(transaction: Transaction) -> bytes:

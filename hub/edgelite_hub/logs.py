@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 HELD_BYTES_MAX = 64 * 1024  # then the node gets no more credit until the reader has taken some
@@ -59,3 +60,18 @@ class LogStream:
         if self.ended is None:
             self.ended = ("cancelled", "")
             self._cancel()
+
+
+async def read(stream: LogStream) -> AsyncIterator[bytes]:
+    """The pieces as they come; ends when the log is complete, or when the node goes."""
+    changed = asyncio.Event()
+    stream.on_change = changed.set
+    while True:
+        changed.clear()
+        data = stream.take()
+        if data:
+            yield data
+        elif stream.ended is not None:
+            return
+        else:
+            await changed.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from edgelite_hub import telemetry
 from edgelite_hub.api.errors import json_response
@@ -12,7 +13,7 @@ from edgelite_hub.api.requests import flag, number, require, subject_of
 from edgelite_hub.artifact_names import TAG_DEFAULT
 from edgelite_hub.artifacts import ArtifactRefused
 from edgelite_hub.hub import Hub, NodeUnreachable
-from edgelite_hub.logs import LogOptions
+from edgelite_hub.logs import LogOptions, LogStream, read
 from edgelite_hub.objects import ARTIFACTS, DEVICES, PODS, Object, node_of, parse_rfc3339
 from edgelite_hub.status import StatusError, bad_request, not_found, too_large
 
@@ -25,6 +26,20 @@ def extra_routes(hub: Hub) -> list[BaseRoute]:
         Route("/api/v1/namespaces/{namespace}/pods/{name}/log", routes.pod_log, methods=["GET"]),
         Route(telemetry_path, routes.telemetry, methods=["GET"]),
     ]
+
+
+class _LogResponse(StreamingResponse):
+    """Closes the node's stream however the answer ends, also where the client goes before it begins."""
+
+    def __init__(self, stream: LogStream) -> None:
+        super().__init__(read(stream), media_type="text/plain")
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._stream.cancel()
 
 
 class _Routes:
@@ -50,10 +65,10 @@ class _Routes:
         if not node_of(pod):
             raise bad_request("the Pod is not bound to a node, so it has no log")
         try:
-            pieces = self._hub.open_pod_log(pod, options)
+            stream = self._hub.open_pod_log(pod, options)
         except NodeUnreachable as error:
             raise StatusError(503, "ServiceUnavailable", error.text) from error
-        return StreamingResponse(pieces, media_type="text/plain")
+        return _LogResponse(stream)
 
     async def telemetry(self, request: Request) -> Response:
         device = await self._find(request, DEVICES, "telemetry")

@@ -84,12 +84,22 @@ def revoke(transaction: Transaction, identifier: str) -> None:
     transaction.set_meta(_REVOKED_META, json.dumps(revoked).encode())
 
 
-def mark_expired(transaction: Transaction, now_ms: int) -> None:
+def has_expired(now_ms: int, transaction: Transaction) -> bool:
+    """Whether `mark_expired` has something to do."""
+    return any(True for _ in _newly_expired(now_ms, transaction))
+
+
+def mark_expired(now_ms: int, transaction: Transaction) -> None:
     """Set status.expired where it has become true."""
-    for value in list(_tokens(transaction)):
+    for value in list(_newly_expired(now_ms, transaction)):
+        changed = {**value, "status": {**value["status"], "expired": True}}
+        transaction.update(JOIN_TOKENS, "", name_of(value), changed)
+
+
+def _newly_expired(now_ms: int, transaction: Transaction) -> Iterator[Object]:
+    for value in _tokens(transaction):
         if not value["status"]["expired"] and now_ms >= parse_rfc3339(value["spec"]["expiresAt"]):
-            changed = {**value, "status": {**value["status"], "expired": True}}
-            transaction.update(JOIN_TOKENS, "", name_of(value), changed)
+            yield value
 
 
 def _tokens(transaction: Transaction) -> Iterator[Object]:

@@ -209,6 +209,25 @@ def test_a_log_flows_from_node_to_client(hub: HubProcess, tmp_path: Path) -> Non
     peer.close()
 
 
+def test_a_client_that_leaves_a_followed_log_frees_the_nodes_stream(hub: HubProcess, tmp_path: Path) -> None:
+    hub.start()
+    node = TlsNode(hub, tmp_path, "n1").join(hub.join_token())
+    hub.create_pod("p", "n1")
+    peer = node.connect()
+    peer.until(events.Welcomed)
+    host, port = hub.facts["api"].split(":")
+    context = ssl.create_default_context(cafile=str(hub.data / "pki" / "ca.crt"))
+    asked = f"GET /api/v1/namespaces/default/pods/p/log?follow=true HTTP/1.1\r\nHost: {host}\r\n"
+    for _ in range(6):  # a session has room for four
+        with context.wrap_socket(socket.create_connection((host, int(port)), 5), server_hostname=host) as client:
+            client.sendall(f"{asked}Authorization: Bearer {hub.token}\r\n\r\n".encode())
+            peer.until(events.LogRequest)
+        closed = peer.until(events.StreamClosed)
+        assert closed.code == "cancelled"
+        peer.events.clear()
+    peer.close()
+
+
 # ---- exactly once
 
 

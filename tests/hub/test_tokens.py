@@ -149,7 +149,10 @@ def test_invalid_tokens_name_the_field(world: World, name: str) -> None:
 def test_expired_tokens_are_marked(world: World) -> None:
     world.token(ttlSeconds=60)
     world.token(ttlSeconds=600)
-    world.store.transact(lambda tx: tokens.mark_expired(tx, world.unix_ms + 61_000))
+    later_ms = world.unix_ms + 61_000
+    assert world.store.read(lambda tx: tokens.has_expired(later_ms, tx))
+    world.store.transact(lambda tx: tokens.mark_expired(later_ms, tx))
+    assert not world.store.read(lambda tx: tokens.has_expired(later_ms, tx))
     marks = sorted(value["status"]["expired"] for value in world.list(JOIN_TOKENS))
     assert marks == [False, True]
 
