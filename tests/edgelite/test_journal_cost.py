@@ -5,13 +5,13 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from edgelite_ports.linux.storage import FileStorage
-from edgelite_ports.testing import MemoryStorage
 from journal_world import TELEMETRY, World
 
 from edgelite.effects import Sync
 from edgelite.journal import Journal, JournalLimits
 from edgelite.storage import Storage
+from edgelite_ports.linux.storage import FileStorage
+from edgelite_ports.testing import MemoryStorage
 
 REPORT_BYTES = 120
 ROWS = 14000  # about the 2 MiB of the default quota
