@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -60,14 +61,17 @@ class Process:
         self.is_wanted = False
         if self.process is None or self.process.returncode is not None:
             return
+        self.send(number)
         try:
-            self.process.send_signal(number)
             await asyncio.wait_for(self.process.wait(), STOP_TIMEOUT_S)
         except TimeoutError:
-            self.process.kill()
+            self.send(signal.SIGKILL)
             await self.process.wait()
-        except ProcessLookupError:
-            await self.process.wait()  # it ended by itself in this very moment
+
+    def send(self, number: signal.Signals) -> None:
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself in this very moment
+                self.process.send_signal(number)
 
 
 async def until(what: str, probe: Callable[[], Any], timeout_s: float = START_TIMEOUT_S, pause_s: float = 0.1) -> Any:

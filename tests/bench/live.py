@@ -181,9 +181,7 @@ async def restart_once(rig: Rig) -> float:
     size_bytes = agent.log.stat().st_size
     started = time.monotonic()
     await rig.site.start_agent(NODE)
-    await rig.site.until(
-        "the session is resumed", lambda: "joined" in agent.log.read_text()[size_bytes:], pause_s=0.002
-    )
+    await rig.site.until("the link is back", lambda: RESUMED in agent.log.read_text()[size_bytes:], pause_s=0.002)
     return (time.monotonic() - started) * 1000
 
 
