@@ -195,6 +195,27 @@ def test_mutual_tls_with_an_ordinary_server(server: socket.socket, tmp_path: Pat
     assert seen == ["kitchen"]
 
 
+def test_names_are_looked_up_off_the_loop(server: socket.socket) -> None:
+    channel = Remembering()
+    bench = Bench()
+    bench.connections.open(Open(channel, ("tcp", "localhost", server.getsockname()[1])))
+    bench.run_until(lambda: channel.opens)
+    assert channel.peer_address == "127.0.0.1"
+
+
+def test_lookups_say_what_is_wrong() -> None:
+    assert "127.0.0.1" in resolver.lookup("localhost")
+    assert (resolver.numeric("192.0.2.1"), resolver.numeric("2001:db8::1"), resolver.numeric("hub")) == (
+        True,
+        True,
+        False,
+    )
+    with pytest.raises(PlatformError, match="not ASCII"):
+        resolver.lookup("küche")
+    with pytest.raises(PlatformError, match="no such host"):
+        resolver.lookup("hub.invalid")
+
+
 def test_another_hub_is_named(server: socket.socket, tmp_path: Path) -> None:
     tls_server(server, Authority.make(), tmp_path, lambda wrapped: None)
     node_paths = Authority.make().write_node(tmp_path / "node", "kitchen")

@@ -17,7 +17,6 @@ import os
 from edgelite.fetch import ArtifactStore as ArtifactStoreContract
 from edgelite_ports.linux import files
 from edgelite_ports.linux.places import remove_tree
-from edgelite_ports.linux.unpack import unpack
 from edgelite_protocol.digest import sha256
 from edgelite_protocol.errors import MisuseError, PlatformError
 
@@ -113,6 +112,8 @@ class ArtifactStore(ArtifactStoreContract):
             raise PlatformError("the digest of what arrived is %s" % found.digest().hex())
 
     def _unpack(self, descriptor: int, digest: bytes) -> None:
+        from edgelite_ports.linux.unpack import unpack  # an agent that fetches nothing need not hold it
+
         new = self._path(digest, ".new")
         remove_tree(new)
         os.mkdir(new, 0o755)
