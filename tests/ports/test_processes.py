@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -352,6 +353,16 @@ def test_a_keeper_that_was_killed_is_replaced_and_workloads_run_on(agent: Agent)
     assert lives(first) and agent.state() == "running"
     os.kill(first, signal.SIGKILL)
     agent.run_until(lambda: agent.state() == "running" and agent.pid() != first)
+
+
+def test_a_run_directory_that_somebody_removed_is_made_again(agent: Agent) -> None:
+    run(agent, "sleep", "1000")
+    first = agent.pid()
+    deaf_keeper = agent.processes._keeper.pid()
+    shutil.rmtree(agent.places.run)
+    os.kill(first, signal.SIGKILL)
+    agent.run_until(lambda: agent.state() == "running" and agent.pid() != first)
+    os.kill(deaf_keeper, signal.SIGKILL)
 
 
 def test_without_pidfd_ends_are_seen_by_looking(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:

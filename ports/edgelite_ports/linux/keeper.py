@@ -61,9 +61,11 @@ class Keeper:
         return self.pid() != 0
 
     def _open(self) -> None:
-        if self._requests >= 0:
-            return
         path = os.path.join(self._directory, "requests")
+        if self._requests >= 0 and os.path.exists(path):
+            return
+        self.close()
+        self._child_pid = 0  # where somebody removed the directory, its keeper hears no more
         try:
             os.mkfifo(path, 0o600)
         except FileExistsError:
