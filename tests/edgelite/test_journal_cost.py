@@ -5,7 +5,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from journal_world import TELEMETRY, World
+from journal_world import TELEMETRY, World, workload
 
 from edgelite.effects import Sync
 from edgelite.journal import Journal, JournalLimits
@@ -84,3 +84,24 @@ def test_recovering_a_full_outbox_needs_no_memory_to_speak_of(backlog: Path) -> 
     assert kept > 8000
     assert held < 60_000, "what a backlog costs while it waits"
     assert peak < 150_000, "what recovery costs, its chunks included"
+
+
+def test_no_synced_record_is_ever_written_again() -> None:
+    world = World(17)
+    checked = 0
+
+    def check() -> None:
+        nonlocal checked
+        kind, name, offset, _ = world.storage._unsynced[-1]
+        if kind != "write" or not name.endswith(".seg"):
+            return
+        log = world.journal._logs["st".index(name[0])]
+        assert isinstance(offset, int)
+        assert (int(name[1:9], 16), offset) >= log.durable, (
+            f"{name} was written to at {offset}, durable to {log.durable}"
+        )
+        checked += 1
+
+    world.storage.after_change = check
+    workload(world, 500)
+    assert checked > 80

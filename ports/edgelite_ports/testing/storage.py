@@ -88,7 +88,9 @@ class MemoryStorage(Storage):
 
     def sync(self) -> None:
         self._fail("sync", self.syncs_fail)
-        self._synced = _copy(self._files)
+        medium = _Medium(self._synced)
+        for operation in self._unsynced:
+            medium.take(operation, KEPT)
         self._unsynced = []
         self.syncs += 1
 
@@ -107,10 +109,9 @@ class MemoryStorage(Storage):
         does not reach is lost."""
         after = MemoryStorage(self._size_bytes_max)
         after._files = _copy(self._synced)
-        names = {name: name for name in after._files}
+        medium = _Medium(after._files)
         for index, operation in enumerate(self._unsynced):
-            fate = fates[index] if fates is not None and index < len(fates) else LOST
-            after._survive(operation, fate, names)
+            medium.take(operation, fates[index] if fates is not None and index < len(fates) else LOST)
         after._synced = _copy(after._files)
         return after
 
@@ -128,33 +129,6 @@ class MemoryStorage(Storage):
             if name in files:
                 files[name][offset_bytes] ^= 1 << bit
 
-    def _survive(
-        self, operation: "tuple[str, str, object, bytes]", fate: "int | tuple[int, int]", names: "dict[str, str]"
-    ) -> None:
-        """`names` maps what a file is called in the course of the operations to what it is called on the medium,
-        where a rename before may have been lost: data goes to the file, whatever its name."""
-        kind, name, argument, data = operation
-        if kind == _CREATE:
-            assert isinstance(argument, int)
-            names[name] = name
-            if fate != LOST:
-                self._files[name] = bytearray(argument)
-        elif kind == _WRITE:
-            assert isinstance(argument, int)
-            file = self._files.get(names.get(name, name))
-            if file is not None:
-                for start, end in _spans_that_survive(fate, len(data)):
-                    file[argument + start : argument + end] = data[start:end]
-        elif kind == _RENAME:
-            assert isinstance(argument, str)
-            on_medium = names.pop(name, name)
-            names[argument] = on_medium
-            if fate != LOST and on_medium in self._files:
-                self._files[argument] = self._files.pop(on_medium)
-                names[argument] = argument
-        elif fate != LOST:
-            self._files.pop(names.pop(name, name), None)
-
     def _changed(self, operation: "tuple[str, str, object, bytes]") -> None:
         self.operations += 1
         self._unsynced.append(operation)
@@ -170,6 +144,44 @@ class MemoryStorage(Storage):
         if file is None:
             raise PlatformError(name + ": no such file")
         return file
+
+
+class _Medium:
+    """The files as the medium has them, while operations get there or do not. `_names` maps what a file is called in
+    the course of the operations to what it is called on the medium, where a rename before may have been lost: data
+    goes to the file, whatever its name."""
+
+    def __init__(self, files: "dict[str, bytearray]") -> None:
+        self._files = files
+        self._names = {name: name for name in files}
+
+    def take(self, operation: "tuple[str, str, object, bytes]", fate: "int | tuple[int, int]") -> None:
+        kind, name, argument, data = operation
+        if kind == _WRITE:
+            assert isinstance(argument, int)
+            self._write(self._names.get(name, name), argument, data, fate)
+        elif kind == _CREATE:
+            assert isinstance(argument, int)
+            self._names[name] = name
+            if fate != LOST:
+                self._files[name] = bytearray(argument)
+        elif kind == _RENAME:
+            assert isinstance(argument, str)
+            self._rename(self._names.pop(name, name), argument, fate)
+        elif fate != LOST:
+            self._files.pop(self._names.pop(name, name), None)
+
+    def _write(self, name: str, offset: int, data: bytes, fate: "int | tuple[int, int]") -> None:
+        file = self._files.get(name)
+        if file is not None:
+            for start, end in _spans_that_survive(fate, len(data)):
+                file[offset + start : offset + end] = data[start:end]
+
+    def _rename(self, name: str, new_name: str, fate: "int | tuple[int, int]") -> None:
+        self._names[new_name] = name
+        if fate != LOST and name in self._files:
+            self._files[new_name] = self._files.pop(name)
+            self._names[new_name] = new_name
 
 
 def _spans_that_survive(fate: "int | tuple[int, int]", size_bytes: int) -> "list[tuple[int, int]]":
