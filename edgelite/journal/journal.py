@@ -28,6 +28,7 @@ _KEY_DROPS = "drops"
 
 _FLUSH_BYTES = 16384  # more than this is not held in memory, due or not
 _DAMAGE_LINES_MAX = 16
+_DROPS_TAKEN_BELOW = 64  # state reports that wait: a minute's worth of a busy node, and far from what fits
 _ROOM_RETRY_MS = 30000  # the medium was full: look again whether others have freed some of it
 
 
@@ -321,7 +322,10 @@ class Journal:
 
     def take_dropped(self) -> "list[tuple[int, int, tuple[int, int], tuple[int, int]]]":
         """What was dropped since the last call: (lane, count, first name, last name). The caller must append its
-        report about it before it calls `step` again; until then a power cut forgets neither."""
+        report about it before it calls `step` again; until then a power cut forgets neither. While many state
+        reports wait already, it goes on being counted instead: each report of it takes room as well."""
+        if self._state.lane.count() >= _DROPS_TAKEN_BELOW:
+            return []
         taken = self._telemetry.drops.take()
         if taken is None:
             return []

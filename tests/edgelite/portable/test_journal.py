@@ -504,6 +504,22 @@ def test_the_count_of_what_was_dropped_survives_until_it_was_taken_and_reported(
     assert len(rows(world.journal, STATE)) == 1
 
 
+def test_reports_about_drops_do_not_pile_up_through_an_outage() -> None:
+    world = World(5, limits(KEEP_OLDEST, 4, 12))
+    total = 0
+    for number in range(600):
+        world.sample(b"%d" % number + bytes(100))
+        for _, count, _, _ in world.journal.take_dropped():
+            total += count
+            world.report(b"dropped %d" % count)
+        world.step()
+    world.settle()
+    assert world.journal.backlog(STATE)[0] == 64
+    world.acknowledge(STATE, 64)
+    total += world.journal.take_dropped()[0][1]
+    assert total + len(rows(world.journal, TELEMETRY)) == 600
+
+
 def test_the_files_stay_within_their_bound_whatever_is_written() -> None:
     for policy in (KEEP_NEWEST, KEEP_OLDEST, THIN_OUT):
         world = World(7, limits(policy, 4, 9))
