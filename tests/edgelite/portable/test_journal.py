@@ -331,6 +331,22 @@ def test_reports_come_in_order_once_they_are_synced() -> None:
     assert names == sorted(names)
 
 
+def test_a_report_is_not_given_out_before_its_own_sync_has_completed() -> None:
+    world = World()
+    for passing in range(2):  # in a new segment, and behind what is durable in it
+        for lane, append in ((STATE, world.report), (TELEMETRY, world.sample)):
+            world.settle()
+            name = append(b"%d" % passing)
+            assert name not in [row[0] for row in rows(world.journal, lane)], "it is not even written"
+            world.journal.urgent()
+            world.journal.step(world.now_ms)
+            assert name not in [row[0] for row in rows(world.journal, lane)], "its sync is in flight"
+            world.journal.synced(world.effects[0].token + 1, world.now_ms)  # type: ignore[attr-defined]
+            assert name not in [row[0] for row in rows(world.journal, lane)], "another sync"
+            world.settle()
+            assert rows(world.journal, lane)[-1][0] == name
+
+
 def test_the_sequence_is_one_for_both_lanes() -> None:
     world = World()
     names = [world.report(b"a"), world.sample(b"b"), world.report(b"c")]
