@@ -73,6 +73,7 @@ class Desired:
         self._owed: Cursor | None = None  # to be acknowledged when the journal has synced up to _owed_position
         self._owed_position = 0
         self.cursor = Cursor(b"", 0, b"")
+        self.durable = self.cursor  # what hello says: never more than a power cut leaves here
 
     def restore(self, damaged: bool, now_ms: int) -> "list[str]":
         """After the journal was opened: what runs is told all that was desired, without any link. Gives a line for
@@ -87,6 +88,7 @@ class Desired:
                 lost.append("desired " + key + ": " + str(error))
         if self.cursor.epoch and (damaged or lost):
             self.cursor = Cursor(self.cursor.epoch, 0, bytes(ENTRY_DIGEST_BYTES))
+        self.durable = self.cursor
         return lost
 
     # ---- one session
@@ -96,7 +98,7 @@ class Desired:
         self._epoch_offered = epoch
         self._adopted = b""
         self._staged = None
-        self._owed = None
+        self._owed = None  # of an earlier session: its hello said less, so it comes again
 
     def entry(self, event: "Entry", now_ms: int) -> None:
         """Journal one entry and its place in the feed, then apply it."""
@@ -160,6 +162,7 @@ class Desired:
         """Tell the hub how far the feed is durable here, once for all that one sync covered."""
         if self._owed is not None and self._journal.durable_position >= self._owed_position:
             owed, self._owed = self._owed, None
+            self.durable = owed
             session.applied(owed.epoch, owed.revision, owed.digest)
 
     # ---- inside

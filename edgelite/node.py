@@ -205,7 +205,7 @@ class Node(Owner):
             self.devices.set_desired(key, value, now_ms)
 
     def _hello(self, now_ms: int) -> "dict[int, object]":
-        cursor = self._desired.cursor
+        cursor = self._desired.durable
         hello: dict[int, object] = {
             m.HELLO_NODE: self._config.node,
             m.HELLO_BOOT_ID: self._platform.boot_id,

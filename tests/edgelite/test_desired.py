@@ -98,10 +98,15 @@ class DesiredWalk(RuleBasedStateMachine):
 
     @rule(power_cut=st.booleans())
     def restart(self, power_cut: bool) -> None:
-        acknowledged = self.hub.applied[-1][1] if self.hub.applied else 0
+        acknowledged = self.acknowledged()
         self.bench = self.bench.restarted(power_cut)
         self.watch()
         assert self.bench.node._desired.cursor.revision >= acknowledged
+
+    def acknowledged(self) -> int:
+        """The highest revision that an APPLIED or a hello has told."""
+        applied = [revision for _, revision, _ in self.hub.applied]
+        return max([0, *applied, *(int(hello[m.HELLO_REVISION]) for hello in self.hub.hellos)])
 
     @rule()
     def stall_the_card(self) -> None:
@@ -120,7 +125,7 @@ class DesiredWalk(RuleBasedStateMachine):
         assert {key: journal.get(SPACE_DESIRED, key) for key in journal.keys(SPACE_DESIRED)} == self.model
         assert {key for key, value in self.told.items() if value is not None} == set(self.model)
         if self.hub.feed:
-            assert self.hub.applied[-1][1] == len(self.hub.feed)
+            assert self.acknowledged() == len(self.hub.feed)
 
 
 DesiredWalk.TestCase.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)

@@ -45,6 +45,19 @@ def test_an_entry_is_not_acknowledged_before_it_is_durable():
     assert bench.hub.applied[-1][1] == 1
 
 
+def test_an_entry_that_became_durable_between_two_sessions_is_acknowledged():
+    """Its session ended while the card stalled; the next one must not wait for another entry."""
+    bench = live_bench()
+    bench.syncs_held = True
+    put_workload(bench.hub, "one")
+    bench.run(100)
+    bench.drop_link()
+    bench.run(5000)
+    bench.release_syncs()
+    bench.run(100)
+    assert bench.hub.applied[-1][1] == 1
+
+
 def test_one_sync_acknowledges_many_entries():
     bench = live_bench()
     count = len(bench.hub.applied)
