@@ -80,7 +80,10 @@ class Desired:
         each entry that cannot be read. After damage the hub is asked for the whole feed again: what is the same
         changes nothing, what was lost comes back."""
         lost: list[str] = []
-        self.cursor = decode_cursor(self._journal.get(SPACE_META, CURSOR_KEY))
+        try:
+            self.cursor = decode_cursor(self._journal.get(SPACE_META, CURSOR_KEY))
+        except CorruptionError as error:
+            lost.append(str(error))  # as if no hub had been met: the next one sends a snapshot
         for key in sorted(self._journal.keys(SPACE_DESIRED)):
             try:
                 self._tell(key, self._journal.get(SPACE_DESIRED, key), now_ms)

@@ -82,7 +82,7 @@ class Node(Owner):
         self.devices = Devices(context)
         self.link = Link(context, config, self)
         self._desired = Desired(self.journal, self._apply)
-        self._timekeeping = Timekeeping(self.journal, self.clock)
+        self._timekeeping = Timekeeping(self._patient, self.clock)
         self._fetcher = Fetcher(context, self.supervisor, platform.artifacts)
         self._logs = LogStreams(platform.logs)
         self._hello_journal_id = b""
@@ -113,6 +113,7 @@ class Node(Owner):
         self._timekeeping.step(now_ms)
         self._patient.step()
         self._outbox.step()
+        self._outbox.report_damage(self._patient.take_damage())
         if self._platform.writes_outlive_agent:
             self.journal.flush(now_ms)
         deadlines.append(self.journal.step(now_ms))

@@ -1,10 +1,12 @@
-"""The journal as supervisor and devices see it: a full medium never stops them.
+"""The journal as supervisor, devices and link see it: neither a full medium nor a damaged value stops them.
 
 What finds no room waits in memory, the newest value of each key, and is written when there is room again. Until then
-an end of the agent loses it, as the log says; reading gives what was written last in either case.
+an end of the agent loses it, as the log says; reading gives what was written last in either case. A value that does
+not validate any more counts as absent, and is told once.
 """
 
 from edgelite.storage import StorageFullError
+from edgelite_protocol.errors import CorruptionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ class PatientJournal:
     def __init__(self, journal: "Journal") -> None:
         self._journal = journal
         self._waiting: dict[tuple[int, str], Change] = {}
+        self._damage: list[str] = []
 
     @property
     def generation(self) -> int:
@@ -28,8 +31,22 @@ class PatientJournal:
     def get(self, space: int, key: str) -> "bytes | None":
         change = self._waiting.get((space, key))
         if change is None:
-            return self._journal.get(space, key)
+            return self._read(space, key)
         return change[3] if change[0] == "put" else None  # type: ignore[return-value]
+
+    def _read(self, space: int, key: str) -> "bytes | None":
+        try:
+            return self._journal.get(space, key)
+        except CorruptionError as error:
+            self._damage.append(str(error))
+            self.write([("delete", space, key)])
+            return None
+
+    def take_damage(self) -> "list[str]":
+        """A line for a person for each value that was found damaged since the last call."""
+        taken = self._damage
+        self._damage = []
+        return taken
 
     def keys(self, space: int) -> "list[str]":
         keys = set(self._journal.keys(space))

@@ -6,14 +6,13 @@ boots; it moves at most every two hours, with a write that costs some 50 bytes o
 """
 
 from edgelite.journal import SPACE_META
-from edgelite.storage import StorageFullError
 from edgelite_protocol import cbor
 from edgelite_protocol.errors import CorruptionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edgelite.clock import Clock
-    from edgelite.journal import Journal
+    from edgelite.patience import PatientJournal
 
 CLOCK_KEY = "clock"
 FLOOR_INTERVAL_MS = 2 * 3600 * 1000
@@ -21,7 +20,7 @@ OFFSET_TOLERANCE_MS = 1000  # a welcome's time is late by a round trip; a smalle
 
 
 class Timekeeping:
-    def __init__(self, journal: "Journal", clock: "Clock") -> None:
+    def __init__(self, journal: "PatientJournal", clock: "Clock") -> None:
         self._journal = journal
         self._clock = clock
         self._kept_offset_ms: int | None = None
@@ -60,9 +59,6 @@ class Timekeeping:
         clock = self._clock
         clock.floor_ms = max(floor_ms, clock.floor_ms)
         value = cbor.encode([clock.floor_ms, clock.boot_id, clock.offset_ms])
-        try:
-            self._journal.write([("put", SPACE_META, CLOCK_KEY, value)])
-        except StorageFullError:
-            return  # tried again when the node is next awake
+        self._journal.write([("put", SPACE_META, CLOCK_KEY, value)])
         self._kept_floor_ms = clock.floor_ms
         self._kept_offset_ms = clock.offset_ms

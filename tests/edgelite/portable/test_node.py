@@ -3,6 +3,7 @@
 from node_fakes import EPOCH, UNIX_MS, FakeHub, NodeBench, workload, workload_key
 
 from edgelite_protocol import messages as m
+from edgelite_protocol.errors import CorruptionError
 
 
 def live_bench():
@@ -442,3 +443,21 @@ def test_after_damage_the_hub_is_asked_for_the_whole_feed():
     assert bench.hub.hellos[-1][m.HELLO_EPOCH] == EPOCH
     assert told == [workload_key("two")], "what is the same is not touched"
     assert again.node._desired.cursor.revision == 2
+
+
+def test_a_damaged_cursor_costs_a_snapshot_and_no_workload():
+    bench = live_bench()
+    put_workload(bench.hub, "one")
+    bench.run(1100)
+    again = bench.restarted()
+    read = again.node.journal.get
+
+    def damaged(space, key):
+        if key == "cursor":
+            raise CorruptionError("segment 1", "does not validate")
+        return read(space, key)
+
+    again.node.journal.get = damaged
+    lost = again.node._desired.__class__(again.node.journal, lambda *_: None).restore(False, again.now_ms)
+    assert lost == ["segment 1: does not validate"]
+    assert again.node.supervisor.summary()

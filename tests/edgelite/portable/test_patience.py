@@ -7,6 +7,7 @@ from edgelite.patience import PatientJournal
 from edgelite.storage import StorageFullError
 from edgelite_protocol import cbor
 from edgelite_protocol import messages as m
+from edgelite_protocol.errors import CorruptionError
 
 
 class FullJournal:
@@ -75,6 +76,25 @@ def test_it_is_written_when_there_is_room_again():
     assert journal.groups == [[("put", 3, "same", b"99")]]
     patient.step()
     assert len(journal.groups) == 1
+
+
+def test_a_damaged_value_counts_as_absent_and_is_told_once():
+    journal = FullJournal()
+    patient = PatientJournal(journal)
+    patient.write([("put", 3, "bad", b"1"), ("put", 3, "good", b"2")])
+    read = journal.get
+
+    def damaged(space, key):
+        if key == "bad" and (space, key) in journal.values:
+            raise CorruptionError("segment 1", "does not validate")
+        return read(space, key)
+
+    journal.get = damaged
+    assert (patient.get(3, "bad"), patient.get(3, "good")) == (None, b"2")
+    assert patient.take_damage() == ["segment 1: does not validate"]
+    assert patient.get(3, "bad") is None
+    assert patient.take_damage() == []
+    assert patient.keys(3) == ["good"]
 
 
 def test_reports_of_state_wait_and_the_newest_of_a_key_counts():
