@@ -56,10 +56,15 @@ def look_at_pods(stage: Stage, rows: dict[str, Row]) -> None:
         row.restarts = str(found[0].get("restartCount", 0))
 
 
+def twin_text(reported: dict[str, Any]) -> str:
+    """The value, or why there is none."""
+    return str(reported.get("value") or (reported.get("metadata") or {}).get("error") or "-")
+
+
 def look_at_twins(stage: Stage, picture: Picture) -> None:
     device = stage.get(DEVICE_PATH)
     for twin in device.get("status", {}).get("twins", []):
-        picture.twins[twin["propertyName"]] = str((twin.get("reported") or {}).get("value", "-"))
+        picture.twins[twin["propertyName"]] = twin_text(twin.get("reported") or {})
 
 
 def look_around(stage: Stage, picture: Picture) -> None:
