@@ -28,6 +28,7 @@ TYPES = {
     "bytes": ("", 0, 0, 0),
 }
 FLOAT64_MAX = 1.7976931348623157e308
+NARROW_TYPES = ("int16", "uint16", "float32")  # a 32-bit float tells their values apart, scaled too but for a last bit
 
 
 class ValueRefused(ValueError):
@@ -66,7 +67,37 @@ def _scaled(visitor: "Visitor", value: "int | float") -> "int | float":
         raise ValueRefused("the device holds no number")
     if visitor.is_integer:
         return scaled if isinstance(scaled, int) else round(scaled)
-    return float(scaled)
+    return float(scaled) if visitor.scale == 1 else _without_noise(visitor, value, float(scaled))
+
+
+def _without_noise(visitor: "Visitor", raw: "int | float", scaled: float) -> float:
+    """A product without the digits that only the multiplication made: 2301 tenths are 230.1, not 230.10000000000002.
+    It must still mean the same register, or a desired value would never be found settled. A 32-bit float comes
+    first where it can: that is half the bytes on the flash and on the wire."""
+    shorter = [float("%.15g" % scaled)]
+    if visitor.type in NARROW_TYPES:
+        shorter.insert(0, _nearest_float32(scaled))
+    for value in shorter:
+        if _means(visitor, value, raw):
+            return value
+    return scaled
+
+
+def _means(visitor: "Visitor", value: float, raw: "int | float") -> bool:
+    """Whether `encode` would write `raw` for it."""
+    again = value / visitor.scale
+    if not is_finite(value) or not is_finite(again):
+        return False
+    if isinstance(raw, int):
+        return round(again) == raw
+    return (_nearest_float32(again) if visitor.type == "float32" else again) == raw
+
+
+def _nearest_float32(value: float) -> float:
+    """The value itself where it is out of the range of 32 bits."""
+    if -FLOAT32_MAX <= value <= FLOAT32_MAX:
+        value = struct.unpack(">f", struct.pack(">f", value))[0]
+    return value
 
 
 def _number(visitor: "Visitor", value: "int | float") -> bytes:

@@ -1,9 +1,12 @@
 """Types, byte orders and scales: register bytes on the left, the value on the right, both ways."""
 
+import struct
+
 from edgelite.driver import ConfigurationError
 from edgelite_drivers.modbus import check_visitor, same_value
 from edgelite_drivers.modbus.values import ValueRefused, decode, encode
 from edgelite_protocol import messages
+from edgelite_protocol.values import to_text
 
 
 def visitor(property_type, **config):
@@ -91,3 +94,39 @@ def test_same_value_is_what_the_registers_can_tell_apart():
     assert same_value(tenths, 23.44, 23.4)
     assert not same_value(tenths, 23.5, 23.4)
     assert same_value(visitor("FLOAT", limit=2), 0.1, 0.10000000149011612)
+
+
+def test_a_scaled_register_has_no_more_digits_than_it_was_given():
+    for config, data_hex, text in (
+        ({"scale": 0.1}, "08fd", "230.1"),
+        ({"scale": 0.001}, "8000", "-32.768"),
+        ({"type": "uint16", "scale": 0.01}, "ffff", "655.35"),
+        ({"type": "float32"}, "4364de08", "228.86731"),
+        ({"type": "float32", "scale": 0.1}, "436619a0", "23.01001"),
+        ({"type": "int32", "scale": 0.1}, "0000000d", "1.3"),
+        ({"type": "uint32", "scale": 0.001}, "ffffffff", "4294967.295"),
+        ({"type": "int64", "scale": 0.001}, "0000000000bc614b", "12345.675"),
+        ({"type": "float64", "scale": 0.1}, "3fd3333333333333", "0.03"),
+    ):
+        found = to_text(decode(visitor("FLOAT", **config), bytes.fromhex(data_hex)))
+        assert found == text, (config, found)
+
+
+def test_every_16_bit_register_in_tenths_reads_as_it_would_be_written():
+    tenths = visitor("FLOAT", scale=0.1)
+    for raw in range(-32768, 32768, 7):
+        digits = "%02d" % abs(raw)
+        text = ("-" if raw < 0 else "") + digits[:-1] + "." + digits[-1]
+        data = struct.pack(">h", raw)
+        value = decode(tenths, data)
+        assert to_text(value) == text, (raw, value)
+        assert encode(tenths, value) == data
+
+
+def test_a_value_keeps_what_its_digits_alone_would_lose():
+    for config, raw in (
+        ({"type": "int64", "scale": 0.5}, "00071afd498d0002"),
+        ({"type": "float32", "scale": 90.5}, "484f1320"),
+    ):
+        scaled = visitor("DOUBLE", **config)
+        assert encode(scaled, decode(scaled, bytes.fromhex(raw))) == bytes.fromhex(raw), config
