@@ -6,39 +6,36 @@ from typing import Any
 
 from edgelite_hub.objects import Object, rfc3339, set_condition
 from edgelite_protocol import messages as m
+from edgelite_protocol.values import to_text
 
+GOOD = "good"
 ONLINE = "Online"  # a condition of our own beside `state`: it has room for a reason
 
 Value = int | float | str | bool | bytes
 
 
-def as_text(value: Value) -> str:
-    """All twin values are strings in KubeEdge's API."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value)
-
-
 def note_values(status: Object, values: dict[str, Value], time_ms: int) -> None:
-    """Telemetry: the newest value of each property becomes its reported one. A backlog that arrives after an outage
-    may be older than what is there, and then changes nothing."""
+    """Telemetry: the newest value of each property becomes its reported one, as text: all twin values are strings in
+    KubeEdge's API. A backlog that arrives after an outage may be older than what is there, and then changes nothing."""
     for name, value in values.items():
-        _report(_twin(status, name), as_text(value), time_ms, {"quality": "good"})
+        _report(_twin(status, name), to_text(value), time_ms, {"quality": GOOD})
     _note_online(status, time_ms)
 
 
 def note_twin(status: Object, body: dict[int, Any], time_ms: int) -> None:
-    """REPORT_TWIN: quality, error, and the desired value that the node has observed."""
+    """REPORT_TWIN: quality, error, and the desired value that the node has observed. An error beside a good quality
+    says why the desired value is not applied: it stays with that value, whatever is read meanwhile."""
     twin = _twin(status, body[m.TWIN_PROPERTY])
+    error: Object = {"error": body[m.TWIN_ERROR]} if body.get(m.TWIN_ERROR) else {}
     about: Object = {"quality": body[m.TWIN_QUALITY], "version": str(body[m.TWIN_VERSION])}
-    if body.get(m.TWIN_ERROR):
-        about["error"] = body[m.TWIN_ERROR]
-    _report(twin, body.get(m.TWIN_REPORTED), time_ms, about)
+    is_of_desired = body[m.TWIN_QUALITY] == GOOD and m.TWIN_DESIRED in body
+    _report(twin, body.get(m.TWIN_REPORTED), time_ms, about if is_of_desired else {**about, **error})
     if m.TWIN_DESIRED in body:
-        version = str(body.get(m.TWIN_DESIRED_VERSION, 0))
-        twin["observedDesired"] = {"value": body[m.TWIN_DESIRED], "metadata": {"version": version}}
+        metadata: Object = {"version": str(body.get(m.TWIN_DESIRED_VERSION, 0))}
+        twin["observedDesired"] = {
+            "value": body[m.TWIN_DESIRED],
+            "metadata": {**metadata, **error} if is_of_desired else metadata,
+        }
 
 
 def note_state(status: Object, body: dict[int, Any], time_ms: int, now_ms: int) -> None:

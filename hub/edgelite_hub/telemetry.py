@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgelite_hub.device_status import as_text
 from edgelite_hub.objects import Object, rfc3339_ms
 from edgelite_hub.settings import Settings
 from edgelite_hub.store.contract import Sample, Transaction
+from edgelite_protocol.values import is_finite, to_text
 
 LIMIT_DEFAULT = 1_000
 LIMIT_MAX = 10_000  # about 1 MB of JSON
@@ -62,15 +62,24 @@ def trim(transaction: Transaction, settings: Settings, now_ms: int) -> int:
 
 
 def _item(sample: Sample) -> Object:
-    value = as_text(sample.value) if isinstance(sample.value, bytes) else sample.value
     return {
         "time": rfc3339_ms(sample.time_ms),
         "timeMs": sample.time_ms,
         "property": sample.property,
-        "value": value,
+        "value": _json_value(sample.value),
         "datedBy": DATED_BY[sample.dated_by],
         "node": sample.node,
     }
+
+
+def _json_value(value: int | float | str | bool | bytes) -> int | float | str | bool:
+    """A float with the fewest digits that give it back: what a meter sent as 230.1 in 32 bits is kept in 32 bits and
+    read as 230.1. JSON has neither bytes nor NaN: they are text."""
+    if isinstance(value, bytes):
+        return to_text(value)
+    if isinstance(value, float):
+        return float(to_text(value)) if is_finite(value) else to_text(value)
+    return value
 
 
 def _parse_continue(query: Query) -> tuple[int | None, int]:

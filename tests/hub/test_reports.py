@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -297,6 +298,50 @@ def test_every_type_of_value_is_kept_and_shown_as_text(world: World, node: Node,
     node.report(m.LANE_TELEMETRY, (1, sample(value)))
     assert values(world) == [value] and type(values(world)[0]) is type(value)
     assert twin(world)["reported"]["value"] == text
+
+
+def answered(world: World, device: str = "default/d") -> list[Any]:
+    query = telemetry.Query(device)
+    return [item["value"] for item in world.store.read(lambda tx: telemetry.answer(tx, query))["items"]]
+
+
+@pytest.mark.parametrize(
+    ("value", "answer"),
+    [
+        (struct.unpack(">f", struct.pack(">f", 228.8673))[0], 228.8673),
+        (0.1, 0.1),
+        (1 / 3, 1 / 3),
+        (50.0, 50.0),
+        (1e300, 1e300),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        (b"\x01\xff", "01ff"),
+    ],
+)
+def test_a_float_has_the_digits_that_the_meter_gave_it(world: World, node: Node, value: Any, answer: Any) -> None:
+    node.report(m.LANE_TELEMETRY, (1, sample(value)))
+    assert answered(world) == [answer]
+    assert twin(world)["reported"]["value"] == str(answer)
+
+
+def test_why_a_desired_value_is_not_applied_outlives_the_next_sample(world: World, node: Node) -> None:
+    error = "desired 5 is not applied: the device holds another value after it was written"
+    body = twin_body("3", "good", 1, START_UNIX_MS, desired="5", desired_version=3, error=error)
+    node.report(m.LANE_STATE, (1, body))
+    assert "error" not in twin(world)["reported"]["metadata"], "what was read is good"
+    node.report(m.LANE_TELEMETRY, (1, sample(4, [START_UNIX_MS + 1000, m.TIME_UNIX])))
+    assert twin(world)["reported"]["value"] == "4"
+    assert twin(world)["observedDesired"] == {"value": "5", "metadata": {"version": "3", "error": error}}
+    settled = twin_body("5", "good", 2, START_UNIX_MS + 2000, desired="5", desired_version=3)
+    node.report(m.LANE_STATE, (2, settled))
+    assert twin(world)["observedDesired"] == {"value": "5", "metadata": {"version": "3"}}
+
+
+def test_a_bad_reading_is_no_error_of_the_desired_value(world: World, node: Node) -> None:
+    body = twin_body(None, "bad", 1, START_UNIX_MS, desired="5", desired_version=3, error="no answer within 1000 ms")
+    node.report(m.LANE_STATE, (1, body))
+    assert twin(world)["reported"]["metadata"]["error"] == "no answer within 1000 ms"
+    assert twin(world)["observedDesired"]["metadata"] == {"version": "3"}
 
 
 def test_one_batch_writes_each_device_once(world: World, node: Node) -> None:
