@@ -362,7 +362,7 @@ def test_a_run_directory_that_somebody_removed_is_made_again(agent: Agent) -> No
     shutil.rmtree(agent.places.run)
     os.kill(first, signal.SIGKILL)
     agent.run_until(lambda: agent.state() == "running" and agent.pid() != first)
-    os.kill(deaf_keeper, signal.SIGKILL)
+    assert not lives(deaf_keeper), "it was told over the FIFO that only this agent still had"
 
 
 def test_without_pidfd_ends_are_seen_by_looking(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,3 +374,78 @@ def test_without_pidfd_ends_are_seen_by_looking(agent: Agent, monkeypatch: pytes
     agent.run_until(lambda: agent.state() == "failed")
     agent.round()
     assert agent.last_status()[m.STATUS_CONTAINER_EXIT_CODE] == 3
+
+
+def arguments(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
+
+
+def test_ps_shows_where_the_keepers_script_is_and_not_its_text(agent: Agent) -> None:
+    run(agent, "sleep", "1000")
+    agent.pid()
+    script = agent.places.run + "/keeper.sh"
+    for pid in (agent.processes._keeper.pid(), agent.processes._processes[UNIT].shim_pid):
+        assert arguments(pid)[:2] == ["/bin/sh", script]
+        assert not any("\n" in word for word in arguments(pid))
+    assert Path(script).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_script_of_another_version_is_replaced_beside_the_keeper_that_reads_it(agent: Agent) -> None:
+    script = Path(agent.places.run, "keeper.sh")
+    script.write_text("the earlier one\n")
+    with script.open() as earlier:
+        run(agent, "sleep", "1000")
+        agent.pid()
+        assert earlier.read() == "the earlier one\n", "a shell may not have read all of it yet"
+    made = script.stat()
+    os.kill(agent.processes._keeper.pid(), signal.SIGKILL)
+    os.kill(agent.pid(), signal.SIGKILL)
+    agent.run_until(lambda: agent.row()["restarts"] == 1 and agent.state() == "running")
+    assert script.stat() == made, "what is right is not written again"
+
+
+def test_a_graceful_stop_ends_the_keeper_where_nothing_runs(agent: Agent) -> None:
+    run(agent, "true", policy="Never")
+    agent.run_until(lambda: agent.state() == "completed")
+    keeper = agent.processes._keeper.pid()
+    assert lives(keeper)
+    agent.processes.close()
+    assert not lives(keeper), "gone already: the next agent must not hand it a unit"
+
+
+def test_a_graceful_stop_leaves_the_keeper_to_what_runs(agent: Agent) -> None:
+    run(agent, "sleep", "1000")
+    pid = agent.pid()
+    keeper = agent.processes._keeper.pid()
+    agent.processes.close()
+    assert lives(keeper) and lives(pid)
+    os.killpg(pid, signal.SIGKILL)
+    os.kill(keeper, signal.SIGKILL)
+    agent.supervisor._units.clear()  # for the fixture: nothing is left of it
+
+
+def test_a_stop_without_a_run_directory_is_a_stop(agent: Agent) -> None:
+    run(agent, "true", policy="Never")
+    agent.run_until(lambda: agent.state() == "completed")
+    keeper = agent.processes._keeper.pid()
+    shutil.rmtree(agent.places.run)
+    agent.processes.close()
+    assert not lives(keeper)
+
+
+def test_what_a_killed_keeper_left_unread_is_not_started_twice(agent: Agent, tmp_path: Path) -> None:
+    """It was stopped before it could read, then killed; its FIFO still holds the name of the unit."""
+    run(agent, "sleep", "1000")
+    first = agent.pid()
+    keeper = agent.processes._keeper.pid()
+    os.kill(keeper, signal.SIGSTOP)
+    other = workload("sh", "-c", f"echo x >>{tmp_path}/starts; exec sleep 1000", uid="u2")
+    agent.supervisor.set_desired("default/work/u2", other, monotonic_ms())
+    agent.run_until(lambda: agent.state("u2/main") == "starting")
+    agent.round()
+    os.kill(keeper, signal.SIGKILL)
+    agent.pid("u2/main")
+    agent.run_until((tmp_path / "starts").exists)
+    time.sleep(0.1)
+    assert (tmp_path / "starts").read_text() == "x\n"
+    assert lives(first)

@@ -1,12 +1,18 @@
-"""The agent's side of the keeper (shim.py): start it where there is none, hand it units to start."""
+"""The agent's side of the keeper (shim.py): start it where there is none, hand it units to start, dismiss it."""
 
 import os
+import time
 
 from edgelite_ports.linux.command import PATH_DEFAULT, StartError
 from edgelite_ports.linux.proc import lives, parse_stat_file, read_if_there
 from edgelite_ports.linux.shim import KEEPER_SCRIPT
 
 SHELL = "/bin/sh"
+SCRIPT_NAME = "keeper.sh"
+_DISMISSED = b".\n"
+_END_TIMEOUT_MS = 500  # for a dismissed keeper to end: 1 ms on a PC; the agent is ending too, so nothing else waits
+_END_LOOK_MS = 2
+_REQUESTS_BYTES_MAX = 65536  # a FIFO's capacity
 _ALL_SIGNALS = [number for number in range(1, 32) if number not in (9, 19)]  # SIGKILL and SIGSTOP have no action
 
 _QUIET = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in (0, 1, 2)]
@@ -41,10 +47,11 @@ class Keeper:
         return pid != 0
 
     def dismiss(self) -> None:
-        """End the keeper: the node is taken out of service. Shims and workloads go on."""
-        self._open()
+        """End the keeper, if there is one. Shims and workloads go on. OSError."""
         if self._is_alive():
-            os.write(self._requests, b".\n")
+            if self._requests < 0:
+                self._open()
+            self._send_away()
 
     def close(self) -> None:
         if self._requests >= 0:
@@ -53,27 +60,43 @@ class Keeper:
 
     def pid(self) -> int:
         """0 where none lives."""
-        stat = parse_stat_file(read_if_there(os.path.join(self._directory, "keeper")))
+        stat = parse_stat_file(read_if_there(self._path("keeper")))
         return stat.pid if stat is not None and lives(stat.pid, stat.start) else self._child_pid
 
     def _is_alive(self) -> bool:
         self.reap()
         return self.pid() != 0
 
+    def _path(self, name: str) -> str:
+        return os.path.join(self._directory, name)
+
     def _open(self) -> None:
-        path = os.path.join(self._directory, "requests")
-        if self._requests >= 0 and os.path.exists(path):
-            return
-        self.close()
-        self._child_pid = 0  # where somebody removed the directory, its keeper hears no more
+        path = self._path("requests")
+        if self._requests >= 0 and not os.path.exists(path):
+            self._send_away()  # somebody removed the directory; its keeper hears only who still holds the old FIFO
+            self.close()
+            self._child_pid = 0
+        if self._requests < 0:
+            try:
+                os.mkfifo(path, 0o600)
+            except FileExistsError:
+                pass
+            self._requests = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def _send_away(self) -> None:
+        """Wait until it is gone: an agent that starts at once must not hand units to a keeper that is about to end."""
         try:
-            os.mkfifo(path, 0o600)
-        except FileExistsError:
-            pass
-        self._requests = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            os.write(self._requests, _DISMISSED)
+        except BlockingIOError:
+            return  # it is stopped and reads nothing; it stays
+        for _ in range(_END_TIMEOUT_MS // _END_LOOK_MS):
+            if not self._is_alive():
+                return
+            time.sleep(_END_LOOK_MS / 1000)
 
     def _spawn(self) -> None:
-        arguments = [SHELL, "-c", KEEPER_SCRIPT, "edgelite-keeper", self._directory, *session_leader_words()]
+        self._drop_requests()
+        arguments = [SHELL, self._write_script(), *session_leader_words()]
         self._child_pid = os.posix_spawn(
             SHELL,
             arguments,
@@ -83,6 +106,25 @@ class Keeper:
             setsigmask=[],
             setsigdef=_ALL_SIGNALS,
         )
+
+    def _drop_requests(self) -> None:
+        """What a keeper did not live to read. Whoever asked has been told that it failed, or will be, and asks
+        again: a new keeper that read both would start the unit twice."""
+        try:
+            os.read(self._requests, _REQUESTS_BYTES_MAX)
+        except BlockingIOError:
+            pass  # there is none
+
+    def _write_script(self) -> str:
+        """Its path. By rename, because the keeper of an earlier agent may still be reading the earlier one."""
+        path = self._path(SCRIPT_NAME)
+        script = KEEPER_SCRIPT.encode()
+        if read_if_there(path) != script:
+            descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "wb") as file:
+                file.write(script)
+            os.rename(path + ".new", path)
+        return path
 
 
 def _inheritable() -> "list[int]":

@@ -204,15 +204,18 @@ class Processes:
     def close(self) -> None:
         """The agent ends; what runs goes on. Where nothing does, the keeper ends too."""
         if not self._processes:
-            self._keeper.dismiss()
+            self.dismiss_keeper()
         for process in self._processes.values():
             self._close(process)
         self._processes.clear()
         self._keeper.close()
 
     def dismiss_keeper(self) -> None:
-        """The node is taken out of service (or a test ends)."""
-        self._keeper.dismiss()
+        """One that cannot be told to end stays, as it would after a crash: it does nothing by itself."""
+        try:
+            self._keeper.dismiss()
+        except OSError:
+            return
 
     # ---- inside
 

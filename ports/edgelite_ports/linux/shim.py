@@ -21,6 +21,10 @@ error after a child that a signal ended, and says nothing after one that exited.
 too, so a program that itself exits with 130 or 141 is taken for one that they ended. That is how dash and busybox
 do; where bash is `/bin/sh`, each status above 128 is taken for a signal.
 
+The script is a file, `keeper.sh` beside the FIFO, so that `ps` shows its path instead of its text. A shell may read
+its script piece by piece while it runs, so the file is only ever replaced by rename: a keeper that runs keeps reading
+the one that it was started with. All paths in it are relative to its own.
+
 A keeper outlives the agent that started it, so it may serve a newer one: where what is agreed here changes, the FIFO
 and the `keeper` file must take other names.
 
@@ -30,11 +34,10 @@ ignored, and cannot undo that: `env --default-signal` (coreutils 8.31 and later)
 workloads start with these two ignored, as everything does that a shell started with `&`.
 """
 
-# $1 the directory of all run directories, $2 and following: the words that make a session leader of what follows.
-# In the FIFO: a unit's run directory, relative to $1; "." ends the keeper.
+# $0 is keeper.sh in the directory of all run directories; the arguments are the words that make a session leader of
+# what follows them. In the FIFO: a unit's run directory, relative to keeper.sh; "." ends the keeper.
 KEEPER_SCRIPT = """
-cd "$1" || exit 1
-shift
+cd "${0%/*}" || exit 1
 trap '' HUP INT QUIT TERM USR1 USR2 ALRM PIPE
 shim() {
   exec 2>message </dev/null
