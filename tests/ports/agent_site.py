@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,20 +14,22 @@ from pathlib import Path
 from hub_peer import HubPeer
 
 from edgelite_ports.linux import exec_agent
+from edgelite_ports.linux.state import State
 
 
 class AgentSite:
     def __init__(self, state: Path, python: str = sys.executable) -> None:
         self.state = state
         self.python = python
+        self.name = "kitchen"
         self.process: subprocess.Popen[bytes] | None = None
         self.log_path = state.parent / (state.name + ".stderr")
 
-    def make_node(self, hub: HubPeer, name: str = "kitchen", **config: object) -> AgentSite:
+    def make_node(self, hub: HubPeer, **config: object) -> AgentSite:
         """What `join` would leave behind, without joining."""
         (self.state / "identity").mkdir(parents=True, mode=0o700)
-        hub.authority.write_node(self.state / "identity", name)
-        self.configure(node=name, hub=f"127.0.0.1:{hub.port}", backoff_base_ms=200, **config)
+        hub.authority.write_node(self.state / "identity", self.name)
+        self.configure(node=self.name, hub=f"127.0.0.1:{hub.port}", backoff_base_ms=200, **config)
         return self
 
     def configure(self, **config: object) -> None:
@@ -55,6 +58,21 @@ class AgentSite:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(10)
 
+    def end(self) -> None:
+        """The agent, and everything that outlives an agent by design."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        self.end_workloads()
+        shutil.rmtree(self.runtime(), ignore_errors=True)
+
+    def end_workloads(self) -> None:
+        """As a reboot does it, but for the boot's id."""
+        end_below(self.runtime())
+        end_below(self.state)
+
+    def runtime(self) -> Path:
+        return Path(State(str(self.state)).runtime_path(self.name))
+
     def log(self) -> str:
         return self.log_path.read_text() if self.log_path.exists() else ""
 
@@ -74,8 +92,8 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def end_workloads(state: Path) -> None:
-    """Kill what a test's workloads left running: every process whose working directory is under the state."""
+def end_below(directory: Path) -> None:
+    """Kill every process whose working directory is there: a test's workloads, their shims, the keeper."""
     for entry in os.listdir("/proc"):
         if not entry.isdigit() or int(entry) == os.getpid():
             continue
@@ -83,7 +101,7 @@ def end_workloads(state: Path) -> None:
             where = os.readlink(f"/proc/{entry}/cwd")
         except OSError:
             continue
-        if where == str(state) or where.startswith(str(state) + "/"):
+        if where == str(directory) or where.startswith(str(directory) + "/"):
             try:
                 os.kill(int(entry), signal.SIGKILL)
             except ProcessLookupError:

@@ -15,7 +15,7 @@ import pytest
 from edgelite_protocol import messages as m
 
 sys.path.insert(0, str(Path(__file__).parent))
-from agent_site import AgentSite, end_workloads, is_running, wait_until
+from agent_site import AgentSite, is_running, wait_until
 from hub_peer import HubPeer
 
 
@@ -30,9 +30,7 @@ def hub(tmp_path: Path) -> Iterator[HubPeer]:
 def site(hub: HubPeer, tmp_path: Path) -> Iterator[AgentSite]:
     made = AgentSite(tmp_path / "node").make_node(hub)
     yield made
-    if made.process is not None and made.process.poll() is None:
-        made.kill()
-    end_workloads(tmp_path)
+    made.end()
 
 
 def workload(name: str, script: str) -> dict[int, object]:
@@ -105,7 +103,7 @@ def test_workloads_start_without_a_link(hub: HubPeer, site: AgentSite, tmp_path:
     wait_until(lambda: hub.applied and hub.applied[-1][1] == 1)
     site.kill()
     hub.cut()
-    end_workloads(tmp_path)
+    site.end_workloads()
     site.start()
     wait_until(lambda: flag.read_text().count("x") == 2, what=site.log)
 
