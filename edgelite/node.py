@@ -28,6 +28,7 @@ from edgelite.timekeeping import Timekeeping
 from edgelite_protocol import events
 from edgelite_protocol import messages as m
 from edgelite_protocol.limits import Limits
+from edgelite_protocol.messages import FRAME_BYTES_MAX_DEFAULT
 from edgelite_protocol.node_session import NodeSession
 
 TYPE_CHECKING = False
@@ -55,6 +56,7 @@ class Platform:
         random_bytes: "Callable[[int], bytes]",
         capabilities: "dict[str, object]",
         writes_outlive_agent: bool = True,
+        frame_bytes_max: int = FRAME_BYTES_MAX_DEFAULT,
     ) -> None:
         self.storage = storage  # of the journal
         self.artifacts = artifacts
@@ -65,6 +67,8 @@ class Platform:
         # A page cache takes what is written: hand it over at each step, so that an agent that is killed loses
         # nothing that it has read. False where each write goes to the flash, and the agent ends with the power.
         self.writes_outlive_agent = writes_outlive_agent
+        # What the hub may send in one piece, so how large a desired Pod or Device may be: it lies in memory whole.
+        self.frame_bytes_max = frame_bytes_max
 
 
 class Node(Owner):
@@ -168,7 +172,7 @@ class Node(Owner):
             client.renew()
             return client
         self._hello_journal_id = self.journal.journal_id
-        return NodeSession(self._hello(now_ms), Limits(), now_ms)
+        return NodeSession(self._hello(now_ms), Limits(self._platform.frame_bytes_max), now_ms)
 
     def session_event(self, event: object, now_ms: int) -> None:
         handler = _HANDLERS.get(type(event))

@@ -29,6 +29,7 @@ from edgelite_protocol.errors import CorruptionError, PlatformError
 
 SIGHUP, SIGINT, SIGTERM, SIGCHLD = 1, 2, 15, 17  # signal(7); signal.py would bring enum
 DRIVERS = ("modbus",)  # what hello announces; a driver is loaded when the first device needs it
+FRAME_BYTES_MAX = 16 * 1024  # a Pod with its ConfigMaps' files comes in one frame: four times the least a node takes
 ROUNDS_MAX = 100  # of effects and their immediate completions before the loop looks at descriptors again
 STOP_TIMEOUT_MS = 5_000  # a card that stalls longer keeps what it has; the journal is whole either way
 
@@ -66,7 +67,10 @@ class Agent:
         artifacts = ArtifactStore(state.below("artifacts"))
         self._logs = LogStore(state.below("logs"), lambda text: log("warning", text))
         boot_id = clock.boot_id()
-        platform = Platform(storage, artifacts, self._logs, boot_id, os.urandom, capabilities(DRIVERS))
+        platform = Platform(
+            *(storage, artifacts, self._logs, boot_id, os.urandom, capabilities(DRIVERS)),
+            frame_bytes_max=FRAME_BYTES_MAX,
+        )
         self._node = Node(config, platform)
         places = Places(state.path, state.runtime_path(config.node), boot_id)
         places.make()
