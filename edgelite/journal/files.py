@@ -63,10 +63,15 @@ class Files:
         self._take(name, self._files_max + (RESERVE_FILES if now else 0))
         header = layout.Header(stream, segment_id, self.segment_bytes, self._random_bytes(8), self.uid)
         segment = Segment(name, header)
-        data = header.encode()
-        self._storage.write(name, 0, data + bytes(layout.HEADER_SLOT_BYTES + layout.RECORD_ALIGNMENT_BYTES - len(data)))
-        self._storage.write(name, segment.data_end, data)
+        # Behind the header the zero word that says that there is no record yet.
+        self._storage.write(name, layout.HEADER_SLOT_BYTES, bytes(layout.RECORD_ALIGNMENT_BYTES))
+        self.write_headers(segment)
         return segment
+
+    def write_headers(self, segment: Segment) -> None:
+        data = segment.header.encode()
+        self._storage.write(segment.name, 0, data)
+        self._storage.write(segment.name, segment.data_end, data)
 
     def _take(self, name: str, files_max: int) -> None:
         while self.free:

@@ -147,6 +147,11 @@ class Log:
 
     def rewrite_unsynced(self) -> None:
         """A sync failed, and the system may have forgotten which pages it did not write: write them again."""
+        unready = [segment for segment in self.segments if not segment.ready]
+        if self.spare is not None and not self.spare.ready:
+            unready.append(self.spare)
+        for segment in unready:
+            self._files.write_headers(segment)
         for segment in self.segments:
             start = layout.HEADER_SLOT_BYTES
             if segment.segment_id == self.durable[0]:

@@ -15,6 +15,7 @@ class Segment:
 
     def __init__(self, name: str, header: layout.Header) -> None:
         self.name = name
+        self.header = header
         self.segment_id = header.segment_id
         self.seed = header.seed
         self.data_end = header.size_bytes - layout.HEADER_SLOT_BYTES

@@ -75,8 +75,7 @@ class State:
             self.index.promote(from_space, to_space)
         elif record_type == layout.REPORT:
             _, name, key, _ = layout.decode_report(payload)
-            if name > self.log.acknowledged:
-                self.lane.add(name, key, place)
+            self.lane.add(name, key, place)
         elif record_type == layout.ACKNOWLEDGE:
             lane, name = layout.decode_acknowledge(payload)
             if lane == LANE_STATE:

@@ -198,13 +198,15 @@ def test_a_failed_sync_writes_its_pages_again() -> None:
     world.settle()
     world.write([("put", 1, "a", b"1")])
     world.sync_results = ["input/output error"]
+    world.journal.urgent()
     world.step()
-    fates_before = world.storage.unsynced_count()
+    written = [-1 if operation[0] == "create" else -2 for operation in world.storage._unsynced]
     world.now_ms += 60000
     world.journal.step(world.now_ms)
-    assert world.storage.unsynced_count() > fates_before
-    only_the_second_writing = [-2] * fates_before + [-1] * (world.storage.unsynced_count() - fates_before)
-    world.storage = world.storage.cut(only_the_second_writing)
+    again = world.storage.unsynced_count() - len(written)
+    assert again >= 3, "the record, and both headers of the segment that was made ahead"
+    world.storage = world.storage.cut(written + [-1] * again)
+    assert b"ELJ1" in world.storage.read("s00000002.new", 0, 4)
     world.start()
     assert world.journal.get(1, "a") == b"1"
 
@@ -441,11 +443,11 @@ def test_a_telemetry_segment_that_never_got_its_file_is_not_called_missing() -> 
     world = World()
     world.settle()
     world.sample(b"x")
-    world.step(0)
+    world.journal.urgent()
+    world.step(0)  # syncs the headers of the telemetry stream's first segment, and nothing in it
     world.journal.new_journal_id()
-    world.now_ms += 1000
     world.journal.step(world.now_ms)
-    world.storage = world.storage.cut([-1])
+    world.storage = world.storage.cut([-1])  # the state stream's record gets there, the segment does not
     world.start()
     assert world.facts.damaged == []
 
