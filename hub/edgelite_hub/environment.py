@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edgelite_hub.ca import Authority
+from edgelite_hub.registry import Registry, default_registry
 from edgelite_hub.settings import Settings
 
 
@@ -19,3 +20,4 @@ class Environment:
     unix_ms: Callable[[], int]
     random_bytes: Callable[[int], bytes]
     log: Callable[[str], None]
+    registry: Registry = field(default_factory=default_registry)

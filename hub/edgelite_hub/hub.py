@@ -73,8 +73,8 @@ class Hub:
         self.store = store
         self.log = log
         self.authority = load_or_create_authority(settings.pki_directory)
-        self.environment = Environment(settings, self.authority, self.unix_ms, self.random_bytes, log)
         self.registry = default_registry()
+        self.environment = Environment(settings, self.authority, self.unix_ms, self.random_bytes, log, self.registry)
         hooks.install(self.registry, self.environment)
         self.artifacts = ArtifactFiles(
             settings.artifacts_directory, settings.artifact_size_bytes_max, self.random_bytes

@@ -301,9 +301,8 @@ class NodeConnection:
         if greeting is None:
             return None
         reporter = Reporter(self.node, self.address, self._hello[m.HELLO_BOOT_ID], greeting.clock_offset_ms)
-        unix_ms = self._environment.unix_ms()
         return Work(
-            lambda transaction: apply_reports(transaction, reporter, event, unix_ms),
+            lambda transaction: apply_reports(transaction, self._environment, reporter, event),
             partial(self._reported, event),
         )
 

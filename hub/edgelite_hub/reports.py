@@ -14,7 +14,9 @@ from typing import Any
 
 from edgelite_hub.access import node_may_report
 from edgelite_hub.dating import Dater
+from edgelite_hub.departures import confirm_gone
 from edgelite_hub.device_status import note_state, note_twin, note_values
+from edgelite_hub.environment import Environment
 from edgelite_hub.objects import DEVICES, NODES, PODS, Object, is_terminating, set_condition, uid_of
 from edgelite_hub.pod_status import with_report
 from edgelite_hub.store.contract import Compacted, Position, Sample, Transaction
@@ -42,6 +44,7 @@ class Batch:
     """What one transaction gathers before it writes: each Device and the samples are written once."""
 
     transaction: Transaction
+    environment: Environment
     reporter: Reporter
     now_ms: int
     date: Dater
@@ -51,7 +54,9 @@ class Batch:
     places: dict[str, tuple[str, str]] | None = None  # uid: (namespace, name) of the workloads in the node's feed
 
 
-def apply_reports(transaction: Transaction, reporter: Reporter, reports: Reports, now_ms: int) -> list[str]:
+def apply_reports(
+    transaction: Transaction, environment: Environment, reporter: Reporter, reports: Reports
+) -> list[str]:
     """Store a batch; returns what was ignored, in words for the log."""
     node, journal, lane = reporter.node, reports.journal, reports.lane
     before = transaction.position(node, journal, lane)
@@ -59,7 +64,7 @@ def apply_reports(transaction: Transaction, reporter: Reporter, reports: Reports
     if before is not None and _order(last) <= _order(before):
         return []
     date = Dater(transaction, node, reporter.boot_id, reporter.clock_offset_ms)
-    batch = Batch(transaction, reporter, now_ms, date)
+    batch = Batch(transaction, environment, reporter, environment.unix_ms(), date)
     for sequence, body in reports.items:
         if before is None or (reports.generation, sequence) > _order(before):
             _handle(batch, body)
@@ -101,7 +106,7 @@ def _workload_gone(batch: Batch, body: Body) -> None:
     if not is_terminating(pod):
         batch.ignored.append(f"pod {pod['metadata']['name']} reported gone, but nobody deleted it")
         return
-    batch.transaction.delete(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
+    confirm_gone(batch.transaction, batch.environment, PODS, pod)
 
 
 def _telemetry(batch: Batch, body: Body) -> None:

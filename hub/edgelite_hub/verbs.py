@@ -224,11 +224,15 @@ class Verbs:
 
     def confirm_gone(self, kind: Kind, operation: Operation, namespace: str, name: str, uid: str) -> bool:
         """A node says that nothing of this object runs any more. True where the object is gone now; what was not being
-        deleted, or is another object of the name, stays."""
+        deleted stays. What a finalizer holds is marked as Kubernetes marks it, with a grace of 0: then it goes with its
+        last finalizer, and the node is not asked again."""
         value = operation.transaction.get(kind.resource, namespace, name)
         if value is None or value["metadata"].get("uid") != uid:
             return True
-        if not is_terminating(value) or value["metadata"].get("finalizers"):
+        if not is_terminating(value):
+            return False
+        if value["metadata"].get("finalizers"):
+            self._mark(kind, operation, value, 0)
             return False
         self._finish(kind, operation, value, BACKGROUND)
         return True

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edgelite_hub.authz import ADMIN, Subject
 from edgelite_hub.controllers.daemonsets import pod_name
 from edgelite_hub.objects import (
     ARTIFACTS,
@@ -18,7 +19,11 @@ from edgelite_hub.objects import (
     PODS,
     get_condition,
     node_of,
+    rfc3339,
 )
+from edgelite_hub.store.contract import Transaction
+from edgelite_hub.strategy import Operation
+from edgelite_hub.verbs import Verbs
 from edgelite_protocol import messages as m
 from tests.hub.hub_world import Node, World
 
@@ -369,3 +374,66 @@ def test_deleting_a_model_leaves_the_device_running_and_says_so(world: World) ->
     assert set(node.devices()) == {"d"}
     assert get_condition(world.get(DEVICES, "d")["status"], "Compiled") is not None
     assert world.list(ARTIFACTS) == []
+
+
+# ---- finalizers and hooks hold, whoever lets a Pod go
+
+
+def dying(world: World, name: str, node: str = "", finalizers: tuple[str, ...] = ("example.com/keep",)) -> Any:
+    pod = world.pod(name, node)
+    world.settle()
+    pod["metadata"] |= {
+        "deletionTimestamp": rfc3339(world.unix_ms),
+        "deletionGracePeriodSeconds": 30,
+        "finalizers": list(finalizers),
+    }
+    world.put(PODS, pod)
+    world.settle()
+    return world.get(PODS, name)
+
+
+def without_finalizers(world: World, name: str) -> None:
+    registry = world.environment.registry
+
+    def write(transaction: Transaction) -> None:
+        operation = Operation(transaction, Subject(ADMIN, "admin"), world.unix_ms, world.random_bytes)
+        value = transaction.get(PODS, "default", name)
+        assert value is not None
+        value["metadata"]["finalizers"] = []
+        Verbs(registry).replace(registry[PODS], operation, "default", name, value)
+
+    world.store.transact(write)
+    world.settle()
+
+
+def test_a_finalizer_outlasts_the_nodes_word_and_the_node_is_not_waited_for_again(world: World) -> None:
+    node = world.join("n1").connect()
+    assert dying(world, "p", "n1") is not None
+    confirm(world, node, 1)
+    held = world.get(PODS, "p")
+    assert held is not None and held["metadata"]["deletionGracePeriodSeconds"] == 0
+    node.cut()
+    without_finalizers(world, "p")
+    assert world.get(PODS, "p") is None
+
+
+def test_a_finalizer_outlasts_that_no_node_has_the_pod(world: World) -> None:
+    world.join("never-connected")
+    for name, bound in (("unbound", ""), ("of-no-node", "nowhere")):
+        assert dying(world, name, bound) is not None
+        without_finalizers(world, name)
+        assert world.get(PODS, name) is None
+
+
+def test_hooks_of_a_deletion_run_whoever_lets_the_pod_go(world: World) -> None:
+    gone: list[str] = []
+    world.environment.registry[PODS].strategy.deleted.append(lambda _, pod: gone.append(pod["metadata"]["name"]))
+    node = world.join("n1").connect()
+    dying(world, "unbound", finalizers=())
+    dying(world, "confirmed", "n1", finalizers=())
+    confirm(world, node, 1)
+    pod = world.pod("never-compiled", "n1", image="tool:missing")
+    world.settle()
+    world.put(PODS, pod | {"metadata": pod["metadata"] | {"deletionTimestamp": rfc3339(world.unix_ms)}})
+    world.settle()
+    assert gone == ["unbound", "confirmed", "never-compiled"] and world.list(PODS) == []

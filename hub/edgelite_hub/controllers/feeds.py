@@ -17,6 +17,7 @@ from edgelite_hub.compile import compile_device, compile_workload, device_key, t
 from edgelite_hub.compile_environment import CannotCompile, Lookup, references_of
 from edgelite_hub.controllers.common import desire, update_pod
 from edgelite_hub.controllers.contract import Key, Work
+from edgelite_hub.departures import confirm_gone
 from edgelite_hub.feed_values import decode_value, encode_value, keep_desired_versions, value_bytes_max
 from edgelite_hub.node_status import frame_bytes_max
 from edgelite_hub.objects import (
@@ -103,7 +104,7 @@ def _reconcile_pod(work: Work, node: str, namespace: str, name: str, pod: Object
 
 def _stop_pod(work: Work, node: str, key: str, pod: Object, held: FeedEntry | None) -> None:
     if held is None or held.value is None:
-        work.transaction.delete(PODS, namespace_of(pod), name_of(pod))
+        confirm_gone(work.transaction, work.environment, PODS, pod)
         return
     # From what the node has, since what the Pod names may be gone by now.
     room = len(held.value) + 16  # two more integers: what was sent fits, and so does this

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from edgelite_hub.controllers.common import desire, update_pod
 from edgelite_hub.controllers.contract import Key, Work
+from edgelite_hub.departures import confirm_gone
 from edgelite_hub.objects import NODES, PODS, Object, is_terminating, name_of, namespace_of, node_of, set_condition
 from edgelite_hub.store.contract import Change, Transaction
 
@@ -34,7 +35,7 @@ class PodController:
         node = node_of(pod)
         node_exists = bool(node) and work.transaction.get(NODES, "", node) is not None
         if is_terminating(pod) and not node_exists:
-            work.transaction.delete(PODS, namespace, name)
+            confirm_gone(work.transaction, work.environment, PODS, pod)
         elif not node:
             _set_scheduled(work, pod, "False", "NoScheduler", NO_SCHEDULER)
         elif not node_exists:
