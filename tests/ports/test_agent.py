@@ -110,7 +110,7 @@ def test_workloads_start_without_a_link(hub: HubPeer, site: AgentSite, tmp_path:
 
 def test_the_link_is_cut_and_comes_back(hub: HubPeer, site: AgentSite) -> None:
     site.start()
-    wait_until(hub.live, what=site.log)
+    wait_until(lambda: hub.applied, what=site.log)  # so that it knows the epoch for good
     port = hub.port
     hub.cut()
     put_workload(hub, "one")
