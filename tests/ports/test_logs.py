@@ -116,6 +116,23 @@ def test_a_quiet_log_is_looked_at_once_a_minute_a_growing_one_sooner(store: LogS
     assert store.step(136000) == 136000 + LOOK_MS_MIN
 
 
+def test_a_log_that_floods_from_its_start_is_looked_at_again_at_once(store: LogStore, tmp_path: Path) -> None:
+    """However long this machine has been up: its uptime is not the time in which the log grew."""
+    uptime_ms = 40 * 86_400_000
+    path = log_path(tmp_path)
+    store.begin(str(path), uptime_ms)
+    write(path, b"x" * 20 * SEGMENT)
+    assert store.step(uptime_ms + LOOK_MS_MIN) == uptime_ms + 2 * LOOK_MS_MIN
+
+
+def test_a_log_that_floods_when_the_agent_starts_is_looked_at_again_at_once(tmp_path: Path) -> None:
+    uptime_ms = 40 * 86_400_000
+    path = log_path(tmp_path)
+    path.parent.mkdir()
+    write(path, b"x" * 20 * SEGMENT)
+    assert LogStore(str(tmp_path), warn, SEGMENT).step(uptime_ms) == uptime_ms + LOOK_MS_MIN
+
+
 def test_a_full_disk_cuts_without_keeping(store: LogStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_arguments: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -20,7 +20,7 @@ class Track:
         self.path = path
         self.base_bytes = 0
         self.size_bytes = 0  # at the last look
-        self.looked_ms = 0
+        self.looked_ms: int | None = None  # before the first look
 
 
 class LogReader(LogReaderContract):

@@ -67,7 +67,7 @@ class LogStore(LogStoreContract):
         elif size_bytes:
             os.rename(path, path + ".previous")
         track.base_bytes += size_bytes
-        track.size_bytes = 0
+        track.size_bytes, track.looked_ms = 0, now_ms
         self._look_ms = min(self._look_ms, now_ms + LOOK_MS_MIN)
 
     def step(self, now_ms: int) -> "int | None":
@@ -120,9 +120,12 @@ class LogStore(LogStoreContract):
             self._rotate(track, size_bytes)
             size_bytes = 0
         track.size_bytes = size_bytes
-        passed_ms, track.looked_ms = max(1, now_ms - track.looked_ms), now_ms
+        before_ms, track.looked_ms = track.looked_ms, now_ms
         if grown_bytes <= 0:
             return LOOK_MS_MAX
+        if before_ms is None:
+            return LOOK_MS_MIN  # in which time it grew nobody saw: not since the machine started, as 0 would say
+        passed_ms = max(1, now_ms - before_ms)
         fills_ms = (self._segment_bytes - size_bytes) * passed_ms // grown_bytes
         return min(max(fills_ms // 2, LOOK_MS_MIN), LOOK_MS_MAX)
 
