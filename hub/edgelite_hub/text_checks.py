@@ -12,7 +12,7 @@ from .objects import is_object_name, parse_rfc3339
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
-_VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # stricter than Kubernetes: a node's shell hands it on
 _QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,3})?")
@@ -59,7 +59,7 @@ def data_key(text: str) -> str:
 
 
 def variable_name(text: str) -> str:
-    return "" if _VARIABLE.fullmatch(text) else "a variable's name must consist of letters, digits, '_', '-' or '.'"
+    return "" if _VARIABLE.fullmatch(text) else "a variable's name must be letters, digits and '_', no digit first"
 
 
 def base64_text(text: str) -> str:
