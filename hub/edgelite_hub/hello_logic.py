@@ -19,7 +19,6 @@ from edgelite_hub.objects import (
     ADOPT_ANNOTATION,
     NODES,
     Object,
-    get_condition,
     remove_condition,
     set_condition,
 )
@@ -108,8 +107,10 @@ def _update_node(
     set_condition(status, READY, "True", "SessionOpen", "has a session with the hub", now_ms)
     if mode == m.MODE_DIVERGED:
         set_condition(status, DIVERGED, "True", "AwaitingAdoption", _diverged_text(name), now_ms)
-    elif get_condition(status, DIVERGED) is not None:
+    else:
         remove_condition(status, DIVERGED)
+    if mode == m.MODE_DELTA:  # it follows this history, perhaps since a snapshot whose APPLIED was lost on its way
+        _spend_adoption(changed)
     transaction.update(NODES, "", name, changed)
 
 
@@ -127,11 +128,16 @@ def wants_adoption(node: Object | None, epoch: bytes) -> bool:
 
 
 def end_divergence(transaction: Transaction, name: str) -> None:
-    """The node has taken our snapshot: the annotation is spent, so that it settles no later divergence."""
+    """The node has taken our snapshot."""
     node = transaction.get(NODES, "", name)
     if node is None:
         return
     changed = copy.deepcopy(node)
-    (changed["metadata"].get("annotations") or {}).pop(ADOPT_ANNOTATION, None)
+    _spend_adoption(changed)
     remove_condition(changed.setdefault("status", {}), DIVERGED)
     transaction.update(NODES, "", name, changed)
+
+
+def _spend_adoption(node: Object) -> None:
+    """A decision counts once: it must not settle a later divergence that nobody has looked at."""
+    (node["metadata"].get("annotations") or {}).pop(ADOPT_ANNOTATION, None)

@@ -274,6 +274,8 @@ class NodeConnection:
         self._greeting = greeting
         self.session.welcome({**greeting.welcome, m.WELCOME_TIME_MS: self._environment.unix_ms()})
         self._feed = FeedSender(self.session, self.node, greeting.epoch, greeting.mode, self._hello[m.HELLO_REVISION])
+        if greeting.mode == m.MODE_DELTA:  # a hello counts as APPLIED where our history has what it says
+            self.fleet.applied(self.node, self._hello[m.HELLO_REVISION])
         if greeting.mode == m.MODE_DIVERGED:
             self.session.snapshot_offer(greeting.epoch, greeting.revision)
         self.live = Live(self._hello[m.HELLO_JOURNAL_ID], self._hello[m.HELLO_INSTANCE])

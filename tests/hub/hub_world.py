@@ -233,6 +233,7 @@ class Node:
         self.stored: list[list[int]] = []  # acknowledgements it has kept
         self.events: list[Any] = []
         self.frame_bytes_max = 4096
+        self.loses_applied = False  # True: the link takes what says APPLIED with it
         self.session: NodeSession | None = None
         self.connection: NodeConnection | None = None
         self.capabilities: dict[str, Any] = {
@@ -335,7 +336,8 @@ class Node:
 
     def _applied(self, session: NodeSession, revision: int, digest: bytes) -> None:
         self.revision, self.digest = revision, digest
-        session.applied(self.epoch or b"", revision, digest)
+        if not self.loses_applied:
+            session.applied(self.epoch or b"", revision, digest)
 
     # ---- what it says
 

@@ -126,6 +126,60 @@ def test_a_hub_restored_from_a_backup_takes_a_new_epoch_and_waits_for_adoption(w
     assert node.connect().welcome[m.WELCOME_MODE] == m.MODE_DELTA
 
 
+def test_an_adoption_whose_last_word_was_lost_is_spent_by_the_next_hello(world: World, tmp_path: Path) -> None:
+    node = world.join("n1").connect()
+    world.pod("running", "n1")
+    world.settle()
+    node.cut()
+    old = restored_world(world, tmp_path)
+    old.pod("other", "n1")
+    node.world, old.nodes = old, [node]
+    node.connect()
+    value = old.get(NODES, "n1")
+    value["metadata"]["annotations"][ADOPT_ANNOTATION] = "true"
+    old.put(NODES, value)
+    node.loses_applied = True
+    old.settle()
+    node.cut()
+    assert set(node.workloads()) == {"other"} and ADOPT_ANNOTATION in annotations_of(old, "n1")
+    assert node.connect().welcome[m.WELCOME_MODE] == m.MODE_DELTA
+    assert ADOPT_ANNOTATION not in annotations_of(old, "n1")
+    assert condition(old, "n1", DIVERGED) == ("", "")
+
+
+def test_an_adoption_that_still_waits_survives_a_hello_of_the_other_history(world: World, tmp_path: Path) -> None:
+    node = world.join("n1").connect()
+    world.pod("running", "n1")
+    world.settle()
+    node.cut()
+    old = restored_world(world, tmp_path)
+    node.world, old.nodes = old, [node]
+    node.connect()
+    node.cut()
+    value = old.get(NODES, "n1")
+    value["metadata"]["annotations"][ADOPT_ANNOTATION] = "true"
+    old.put(NODES, value)
+    old.settle()
+    node.connect()
+    assert node.workloads() == {} and ADOPT_ANNOTATION not in annotations_of(old, "n1")
+
+
+def test_a_hello_says_what_is_applied_to_a_hub_that_has_just_started(world: World, tmp_path: Path) -> None:
+    node = world.join("n1").connect()
+    world.pod("running", "n1")
+    world.settle()
+    node.cut()
+    again = World(tmp_path / "again", world.store)
+    node.world, again.nodes = again, [node]
+    assert again.fleet.applied_revision("n1") is None
+    node.connect()
+    assert again.fleet.applied_revision("n1") == node.revision > 0
+
+
+def annotations_of(world: World, name: str) -> dict[str, str]:
+    return dict(world.get(NODES, name)["metadata"]["annotations"])
+
+
 def test_adoption_of_another_epoch_than_the_one_offered_does_nothing(world: World, tmp_path: Path) -> None:
     node = world.join("n1").connect()
     world.pod("running", "n1")
