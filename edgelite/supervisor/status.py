@@ -80,7 +80,7 @@ def _container_status(unit: "Unit", count: int) -> "dict[int, object]":
         status[STATUS_CONTAINER_REASON] = reason
     if message:
         status[STATUS_CONTAINER_MESSAGE] = _clip(message, _STATUS_BYTES // count - _FIXED_BYTES - len(unit.name))
-    if unit.last_end is not None:
+    if unit.last_end is not None and (state == "terminated" or unit.last_end.ran()):
         _add_end(status, unit.last_end)
     if state == "running":
         _add_running(status, unit)
@@ -110,7 +110,7 @@ def _end_message(unit: "Unit") -> str:
 
 def _backoff_reason(unit: "Unit") -> str:
     """A unit that could not be started says why; one that ran and ended again and again is in a crash loop."""
-    if unit.last_end is not None and unit.last_end.started is None:
+    if unit.last_end is not None and not unit.last_end.ran():
         return unit.last_end.reason
     return REASON_CRASH_LOOP
 

@@ -31,6 +31,7 @@ from edgelite.supervisor.table import (
     ending,
 )
 from edgelite.supervisor.unit import (
+    EXIT_CODE_NOT_STARTED,
     EXIT_CODE_UNKNOWN,
     RECORD_COMPLETED,
     RECORD_FAILED,
@@ -148,7 +149,7 @@ class Supervisor:
             self._ready.discard(digest)
             self._fire(unit, WAIT, now_ms)
             return
-        end = End(EXIT_CODE_UNKNOWN, 0, reason, message, None, self._context.clock.time(now_ms))
+        end = End(EXIT_CODE_NOT_STARTED, 0, reason, message, None, self._context.clock.time(now_ms))
         self._ended(unit, end, 0, now_ms)
 
     def exited(self, unit_name: str, exit_code: int, signal: int, now_ms: int) -> None:
@@ -314,7 +315,8 @@ class Supervisor:
         self._context.emit(SignalProcess(unit.name, SIGNAL_KILL))
 
     def _back_off(self, unit: Unit, now_ms: int) -> None:
-        unit.restarts += 1
+        if unit.last_end is not None and unit.last_end.ran():
+            unit.restarts += 1  # what never ran cannot run again
         unit.deadline_ms = now_ms + backoff.delay_ms(unit.ends)
         self._write_record(unit)
 

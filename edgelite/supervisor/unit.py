@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 EXIT_CODE_UNKNOWN = -1
+EXIT_CODE_NOT_STARTED = 128  # as Kubernetes tells of a container that could not be started (StartError)
 
 # Keys of a process's identity, which a port makes and understands; the core tells the pid.
 IDENTITY_SHIM_PID = 1
@@ -71,6 +72,10 @@ class End:
         self.message = message
         self.started = started
         self.finished = finished
+
+    def ran(self) -> bool:
+        """False where it could not be started."""
+        return self.started is not None
 
     def well(self) -> bool:
         return self.exit_code == 0 and self.signal == 0

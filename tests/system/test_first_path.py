@@ -139,7 +139,16 @@ def test_a_command_that_does_not_exist_is_visible_at_the_hub(play: Callable[[Sce
             return "no-such-program" in str(found.get("message")) and found.get("reason") == "CommandNotFound"
 
         await site.until("the hub shows the reason", reason)
+        status = site.get(f"{PODS}/broken")["status"]
+        assert status["phase"] == "Pending", "it never ran"
+        assert status["containerStatuses"][0]["lastState"] == {}
         await site.command("delete", "pod", "broken", "--now")
+
+        await site.apply("pod.yaml", pod("once", "", container={"command": ["no-such-program"]}, restartPolicy="Never"))
+        await phase(site, "once", "Failed")
+        ended = container_state(site, "once")["terminated"]
+        assert (ended["exitCode"], ended["reason"]) == (128, "CommandNotFound")
+        await site.command("delete", "pod", "once", "--now")
 
     play(scene)
 

@@ -210,6 +210,35 @@ def test_a_command_that_does_not_exist_is_visible_and_retried():
     assert bench.unit().deadline_ms == 1001
 
 
+def test_what_never_ran_has_neither_ended_nor_restarted():
+    """So that the hub calls its Pod Pending, as Kubernetes does."""
+    bench = Bench()
+    bench.supervisor.set_desired(KEY, workload(), 0)
+    for failed_ms, again_ms in ((0, 0), (1, 1001), (1002, 3002)):
+        bench.supervisor.start_failed(UNIT, "CommandNotFound", "no", failed_ms)
+        bench.supervisor.step(failed_ms)
+        (status,) = bench.status()
+        assert STATUS_CONTAINER_EXIT_CODE not in status and status[STATUS_CONTAINER_RESTARTS] == 0
+        bench.supervisor.step(again_ms)
+    bench.supervisor.started(UNIT, IDENTITY, 3002)
+    bench.supervisor.step(3002)
+    (status,) = bench.status()
+    assert status[STATUS_CONTAINER_STATE] == "running"
+    assert STATUS_CONTAINER_EXIT_CODE not in status and status[STATUS_CONTAINER_RESTARTS] == 0
+
+
+def test_what_ran_once_and_then_cannot_start_has_restarted_once():
+    bench = Bench()
+    bench.run()
+    bench.supervisor.exited(UNIT, 1, 0, 5)
+    bench.supervisor.step(5)
+    bench.supervisor.start_failed(UNIT, "CommandNotFound", "somebody removed it", 6)
+    bench.supervisor.step(6)
+    (status,) = bench.status()
+    assert (status[STATUS_CONTAINER_STATE], status[STATUS_CONTAINER_RESTARTS]) == ("waiting", 1)
+    assert status[STATUS_CONTAINER_REASON] == "CommandNotFound"
+
+
 def test_a_command_that_does_not_exist_fails_what_shall_run_once():
     bench = Bench()
     bench.supervisor.set_desired(KEY, workload("Never"), 0)
@@ -217,6 +246,7 @@ def test_a_command_that_does_not_exist_fails_what_shall_run_once():
     bench.supervisor.step(0)
     (status,) = bench.status()
     assert (status[STATUS_CONTAINER_STATE], status[STATUS_CONTAINER_REASON]) == ("terminated", "CommandNotFound")
+    assert status[STATUS_CONTAINER_EXIT_CODE] == 128
 
 
 def test_a_signal_is_reported_beside_the_exit_code():
