@@ -72,6 +72,27 @@ def machine() -> dict[str, Any]:
     }
 
 
+MARKDOWN = """# Figures
+
+Measured by `./dev bench --markdown docs/figures.md`, which wrote this page, on {measured}, at commit {commit}, on
+{processor} ({cores} cores, {architecture}), {system}, kernel {kernel}, Python {python}.
+
+One hub, three nodes, each an agent with its link up over mutual TLS; the measured one runs a workload and polls a
+device each minute whose value stays within its deadband. "Alone" counts every page that only Python maps whole, as if
+no other Python process shared it; MB are 1024 KiB. Two things that are compared were measured in turns, in one run:
+trust the ratios more than the times. What stands beside a figure was measured or published elsewhere, on other
+machines, and is there for the order of magnitude.
+
+{table}
+"""
+
+
+def markdown(figures: list[Figure], started: str) -> str:
+    rows = [["part", "figure", "measured", "goal", "", "beside it"], ["---"] * 6, *map(row, figures)]
+    table = "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
+    return MARKDOWN.format(measured=started[:10], table=table, **machine())
+
+
 def write_json(path: Path, figures: list[Figure], started: str) -> None:
     rows = [asdict(figure) | {"verdict": figure.verdict} for figure in figures]
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that `bench` is a package wherever we start
 
 from bench import codec, journal, live
-from bench.figures import Figure, table, write_json
+from bench.figures import Figure, markdown, table, write_json
 
 IDLE_MINUTES = 5  # long enough to hold a keepalive at rest
 
@@ -25,6 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--idle-minutes", type=int, default=IDLE_MINUTES, help="how long the node rests (default 5)")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="where the figures go")
+    parser.add_argument("--markdown", type=Path, help="write the page of figures here, too")
     parser.add_argument("--only", choices=("codec", "journal", "live"), action="append", help="only these parts")
     given = parser.parse_args()
     parts = given.only or ["codec", "journal", "live"]
@@ -40,6 +41,8 @@ def main() -> int:
         if "live" in parts:
             figures += asyncio.run(live.measure(Path(folder), given.idle_minutes, tell))
     write_json(given.json, figures, started)
+    if given.markdown:
+        given.markdown.write_text(markdown(figures, started))
     sys.stdout.write(table(figures))
     sys.stdout.write(f"\nfigures and machine: {given.json}\n")
     return 0
