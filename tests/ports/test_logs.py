@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import subprocess
 import sys
@@ -278,31 +279,73 @@ print(number)
 """
 
 
-@pytest.mark.parametrize(("pause_s", "segment_bytes", "part_lost_max"), [(0.0002, 4096, 0.01), (0, 65536, 0.5)])
-def test_what_a_busy_writer_loses_to_rotation(
-    tmp_path: Path, pause_s: float, segment_bytes: int, part_lost_max: float
+def count_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
+    """Grows by one with each call of that function of `os`."""
+    calls: list[int] = []
+    real = getattr(os, name)
+
+    def counted(*arguments: int) -> object:
+        calls.append(1)
+        return real(*arguments)
+
+    monkeypatch.setattr(os, name, counted)
+    return calls
+
+
+@pytest.mark.parametrize(("pause_s", "segment_bytes"), [(0.0002, 4096), (0, 65536)])
+def test_a_cut_loses_what_is_written_in_one_moment_and_nothing_else(
+    tmp_path: Path, pause_s: float, segment_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Numbered lines for a second, cut as often as can be. At some 4,000 lines a second nothing to speak of is lost;
-    a writer that does nothing but write holds the file's lock against the cut, for milliseconds at a time."""
+    """Numbered lines for a second, cut as often as can be. How many a cut takes is the scheduler's business (`-s` shows
+    it; docs/workloads.md says what was seen); that they are neighbours, and only cuts take any, is ours."""
     path = log_path(tmp_path)
     path.parent.mkdir()
+    cuts = count_calls(monkeypatch, "ftruncate")
     store = LogStore(str(tmp_path), warn, segment_bytes)
     command = [sys.executable, "-c", WRITER, str(path), str(pause_s)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
         while not path.exists():
             time.sleep(0.001)
         reader = store.open("u1", "main", -1, False, 0)
-        seen, rotations, now_ms = b"", 0, 0
+        seen, now_ms = b"", 0
         while writer.poll() is None:
             now_ms += LOOK_MS_MAX
-            rotations += path.stat().st_size >= segment_bytes
             store.step(now_ms)
             seen += read_all(reader, 65536)
         seen += read_all(reader, 65536)
         written = int(writer.stdout.read())  # type: ignore[union-attr]
     numbers = [int(line) for line in seen.split() if len(line) == 9]  # one that the cut tore is lost
-    lost = written - len(numbers)
-    sys.stdout.write("\n%d of %d lines lost in %d rotations\n" % (lost, written, rotations))
-    assert rotations >= 2
-    assert numbers == sorted(set(numbers)), "nothing twice, nothing out of order"
-    assert lost <= written * part_lost_max
+    sys.stdout.write("\n%d of %d lines lost in %d cuts\n" % (written - len(numbers), written, len(cuts)))
+    edges = [0, *numbers, written + 1]
+    steps = [after - before for before, after in itertools.pairwise(edges)]
+    assert min(steps) >= 1, "nothing twice, nothing out of order"
+    assert len(cuts) >= 2
+    assert sum(step > 1 for step in steps) <= len(cuts)
+
+
+def test_what_is_written_while_it_is_copied_is_kept_and_only_the_last_moment_is_lost(
+    store: LogStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = log_path(tmp_path)
+    sendfile, ftruncate = os.sendfile, os.ftruncate
+    store.begin(str(path), 0)
+    write(path, lines(1, 400))
+    reader = store.open("u1", "main", -1, False, 0)
+    assert read_all(reader) == lines(1, 400)
+    meanwhile = [lines(601, 700), lines(501, 600), lines(401, 500)]
+
+    def sendfile_while_it_grows(target: int, source: int, offset_bytes: int, count: int) -> int:
+        copied_bytes = sendfile(target, source, offset_bytes, count)
+        if copied_bytes and meanwhile:
+            write(path, meanwhile.pop())
+        return copied_bytes
+
+    def ftruncate_too_late(source: int, size_bytes: int) -> None:
+        write(path, lines(701, 703))
+        ftruncate(source, size_bytes)
+
+    monkeypatch.setattr(os, "sendfile", sendfile_while_it_grows)
+    monkeypatch.setattr(os, "ftruncate", ftruncate_too_late)
+    store.step(60000)
+    write(path, lines(704, 710))
+    assert read_all(reader) == lines(401, 700) + lines(704, 710)

@@ -9,8 +9,8 @@ when the agent is away. Of each container there are at most
 
 Rotation is copy and truncate, because the writer cannot be asked to open another file: the file's last SEGMENT_BYTES
 are copied to `.log.1`, then what came meanwhile, and when nothing more comes the file is cut at once. What is written
-between that last look and the cut is lost: nothing at some thousand lines a second; a writer that does nothing but
-write (250,000 lines a second) holds the file's lock against the cut and loses about one line in a hundred.
+between that last look and the cut is lost, a run of neighbouring lines: mostly none at some thousand lines a second; a
+writer that does nothing but write (250,000 lines a second) holds the file's lock against the cut for up to 4 ms.
 
 Nothing is looked at more often than it grows: each second while a log grows fast, each minute at rest. So a log that
 starts to grow from rest at R bytes a second may reach 60 * R before it is cut, and while no agent runs nothing cuts
