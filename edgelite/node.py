@@ -90,6 +90,7 @@ class Node(Owner):
         self._fetcher = Fetcher(context, self.supervisor, platform.artifacts)
         self._logs = LogStreams(platform.logs)
         self._hello_journal_id = b""
+        self._opened_position = 0  # of the journal: what this start has written and says in each hello
         self._trouble: str | None = None  # of the journal, as told last
         self._expired = False  # the hub says that the certificate has ended: renew first
 
@@ -99,6 +100,7 @@ class Node(Owner):
         """Read the journal and let what it desires run again; the link comes later. PlatformError where the
         journal cannot be read or written, CorruptionError where what it says makes no sense."""
         recovery = self.journal.open(now_ms)
+        self._opened_position = self.journal.position
         self._timekeeping.restore()
         self.supervisor.restore(now_ms)
         recovery.damaged += self._desired.restore(bool(recovery.damaged), now_ms)
@@ -125,7 +127,8 @@ class Node(Owner):
         if session is not None:
             self._desired.acknowledge(session)
             self._outbox.send(session)
-        deadlines.append(self.link.step(now_ms))  # last: what was just sent moves the session's deadline
+        if self.journal.durable_position >= self._opened_position:  # SPEC.md, 9.1: what hello says is durable
+            deadlines.append(self.link.step(now_ms))  # last: what was just sent moves the session's deadline
         return earliest(deadlines)
 
     def next_effect(self) -> "object | None":

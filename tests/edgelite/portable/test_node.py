@@ -25,6 +25,26 @@ def test_hello_says_who_and_how_far():
     assert bench.node.link.live
 
 
+def test_no_hello_before_the_first_sync():
+    """It tells this start's generation, and how far the feed was read back: a power cut must not take either back."""
+    bench = NodeBench()
+    bench.syncs_held = True
+    bench.open().run(3000)
+    assert bench.hub.hellos == []
+    bench.release_syncs()
+    put_workload(bench.hub, "one")
+    bench.run(100)
+    assert len(bench.hub.hellos) == 1
+
+    bench = bench.restarted()
+    bench.syncs_held = True
+    bench.run(3000)
+    assert len(bench.hub.hellos) == 1
+    bench.release_syncs()
+    bench.run(100)
+    assert bench.hub.hellos[-1][m.HELLO_REVISION] == 1
+
+
 def test_an_entry_is_applied_then_acknowledged():
     bench = live_bench()
     put_workload(bench.hub, "one")
