@@ -91,6 +91,9 @@ class FeedSender:
         self._waiting: deque[FeedEntry] = deque()
         self._snapshot_revision = 0
         self._behind = True  # the store may hold more than was read
+        # A node that asks from the beginning (its journal was damaged) may run what the whole feed comes to. Entry by
+        # entry it would start again, for a moment, what has long been deleted.
+        self._from_beginning = revision == 0
 
     @property
     def is_diverged(self) -> bool:
@@ -111,9 +114,10 @@ class FeedSender:
     def reader(self) -> Callable[[Transaction], tuple[bool, list[FeedEntry], FeedEntry | None]]:
         """For one reading transaction: (is it a snapshot, entries, the feed's last entry)."""
         node, revision, wants_snapshot = self._node, self._revision, self._state == SNAPSHOT_DUE
+        wants_whole, self._from_beginning = self._from_beginning, False
 
         def read(transaction: Transaction) -> tuple[bool, list[FeedEntry], FeedEntry | None]:
-            if not wants_snapshot:
+            if not wants_snapshot and not (wants_whole and transaction.feed_last(node) is not None):
                 try:
                     return False, transaction.feed_since(node, revision, BATCH_ENTRIES), None
                 except Compacted:

@@ -37,13 +37,15 @@ def test_a_first_session_gets_a_snapshot_and_then_each_entry(world: World) -> No
 
 def test_a_node_that_was_away_gets_a_delta(world: World) -> None:
     node = world.join("n1").connect()
+    world.pod("before", "n1")
+    world.settle()
     node.cut()
     world.pod("a", "n1")
     world.pod("b", "n1")
     node.connect()
     assert node.welcome[m.WELCOME_MODE] == m.MODE_DELTA
-    assert [event.revision for event in node.events if isinstance(event, events.Entry)] == [1, 2]
-    assert set(node.workloads()) == {"a", "b"}
+    assert [event.revision for event in node.events if isinstance(event, events.Entry)] == [2, 3]
+    assert set(node.workloads()) == {"before", "a", "b"}
 
 
 def test_after_compaction_a_snapshot_brings_the_node_up_to_date(world: World) -> None:
@@ -162,6 +164,26 @@ def test_an_adoption_that_still_waits_survives_a_hello_of_the_other_history(worl
     old.settle()
     node.connect()
     assert node.workloads() == {} and ADOPT_ANNOTATION not in annotations_of(old, "n1")
+
+
+def test_a_node_that_asks_from_the_beginning_is_not_led_through_what_was(world: World) -> None:
+    """As after damage to its journal: what was deleted must not start again, what runs must not run as it once did."""
+    node = world.join("n1").connect()
+    world.pod("deleted", "n1")
+    world.pod("running", "n1")
+    world.settle()
+    world.delete(PODS, "deleted")
+    world.settle()
+    revision = node.revision
+    node.cut()
+    node.revision, node.digest = 0, bytes(8)
+    node.connect()
+    assert [event for event in node.events if isinstance(event, events.Entry)] == []
+    assert set(node.workloads()) == {"running"} and node.revision == revision
+    world.pod("later", "n1")
+    world.settle()
+    assert set(node.workloads()) == {"running", "later"}
+    assert [type(event) for event in node.events].count(events.Entry) == 1
 
 
 def test_a_hello_says_what_is_applied_to_a_hub_that_has_just_started(world: World, tmp_path: Path) -> None:
