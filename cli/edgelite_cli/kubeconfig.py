@@ -25,22 +25,35 @@ class Access:
 
 def candidates() -> list[Path]:
     """Where a kubeconfig may lie, the first that exists is taken."""
-    named = [os.environ.get("EDGELITE_KUBECONFIG"), *os.environ.get("KUBECONFIG", "").split(os.pathsep)]
+    named = os.environ.get("KUBECONFIG", "").split(os.pathsep)
     home = Path.home()
     own = Path("/var/lib/edgelite-hub") if os.geteuid() == 0 else home / ".local/share/edgelite-hub"
     return [Path(name) for name in named if name] + [own / "kubeconfig", home / ".kube/config"]
 
 
 def find(path: str | None) -> Path:
+    """The one that is named, even where it is not there: never another hub's in its place."""
+    path = path or os.environ.get("EDGELITE_KUBECONFIG")
     if path:
         return Path(path)
     for candidate in candidates():
-        if candidate.exists():
+        if is_there(candidate):
             return candidate
     raise Failure(
         "no kubeconfig found; start a hub on this machine with `edgelite hub`, or copy the hub's kubeconfig here and "
         "name it with --kubeconfig or EDGELITE_KUBECONFIG (looked at: " + ", ".join(map(str, candidates())) + ")"
     )
+
+
+def is_there(candidate: Path) -> bool:
+    """True also for one that we may not look at: reading it then tells why, as silence would not."""
+    try:
+        candidate.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def parse(text: str, source: str) -> Any:

@@ -20,8 +20,13 @@ def parser(command: str, summary: str, epilog: str = "") -> argparse.ArgumentPar
 def hub_parser(command: str, summary: str, epilog: str = "") -> argparse.ArgumentParser:
     """A parser of a command that talks to a hub."""
     made = parser(command, summary, epilog)
-    made.add_argument("--kubeconfig", metavar="FILE", help="the hub and its credential (default: the local hub's)")
+    add_kubeconfig(made)
     return made
+
+
+def add_kubeconfig(made: argparse.ArgumentParser, default: str | None = None) -> None:
+    text = "the hub and its credential (default: the local hub's)"
+    made.add_argument("--kubeconfig", metavar="FILE", default=default, help=text)
 
 
 def add_namespace(made: argparse.ArgumentParser, everywhere: bool = False) -> None:

@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import resource
+import shlex
 import signal
 import socket
 import sys
@@ -96,7 +97,7 @@ async def _announce(hub: Hub, api_port: int, nodes_port: int) -> None:
 
 def _option(settings: Settings) -> str:
     default = default_data_directory()
-    return "" if settings.data_directory == default else f" --kubeconfig {settings.kubeconfig_path}"
+    return "" if settings.data_directory == default else f" --kubeconfig {shlex.quote(str(settings.kubeconfig_path))}"
 
 
 def _raise_descriptor_limit() -> None:

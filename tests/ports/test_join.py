@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import socket
 import ssl
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +80,42 @@ def test_a_refused_token_is_sent_once(hub: HubPeer, tmp_path: Path, code: str) -
 def test_the_token_of_another_hub_is_never_sent(hub: HubPeer, tmp_path: Path) -> None:
     with pytest.raises(ProtocolError, match="not the one that made this token"):
         join(address(hub), token(Authority.make()), "kitchen", str(tmp_path / "node"))
+    assert wait_for_end(hub) == "token_of_another_hub"  # its people can read in its log who came to the wrong one
+
+
+def wait_for_end(hub: HubPeer) -> str:
+    deadline_s = time.monotonic() + 5
+    while not hub.ends and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    return hub.ends[0][0]
+
+
+def test_a_server_that_is_no_hub_is_said_to_be_none(tmp_path: Path) -> None:
+    """As the hub's own API is, whose port people mistake for the other one."""
+    ca, certificate, key = Authority.make().write_hub(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answering = threading.Thread(target=answer_as_http, args=(server, context))
+        answering.start()
+        where = "127.0.0.1:%d" % server.getsockname()[1]
+        with pytest.raises(ProtocolError, match="does not speak as a hub's port for nodes"):
+            join(where, token(Authority.make()), "kitchen", str(tmp_path / "node"))
+        answering.join(5)
+
+
+def answer_as_http(server: socket.socket, context: ssl.SSLContext) -> None:
+    connection = server.accept()[0]
+    with context.wrap_socket(connection, server_side=True) as session:
+        session.recv(4096)
+        session.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        with contextlib.suppress(OSError):
+            session.recv(4096)
+
+
+def test_a_port_that_is_no_number(tmp_path: Path) -> None:
+    with pytest.raises(MisuseError, match="an address is host:port"):
+        join("localhost:abc", token(Authority.make()), "kitchen", str(tmp_path / "node"))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shlex
 import sys
 
 from edgelite_cli import options
@@ -41,14 +42,13 @@ def main(arguments: list[str]) -> int:
     if not token:
         raise Failure("a token is needed: --token TOKEN, made on the hub with `edgelite token create`", 2)
     state = given.state or os.environ.get("EDGELITE_STATE") or DEFAULT_STATE
-    hub = given.hub if re.search(r":\d+$", given.hub) else given.hub + ":7444"
 
     from edgelite_ports.linux.join import join
 
     try:
-        join(hub, token, given.name, state, force=given.force)
+        join(given.hub, token, given.name, state, force=given.force)
     except EdgeliteError as error:
-        raise Failure(f"did not join {hub}: {error}", EXIT_FAILED) from error
-    shown = "" if state == DEFAULT_STATE else f" --state {state}"
-    sys.stdout.write(f"{given.name} joined {hub}; its identity is in {state}\nNext: edgelite agent{shown}\n")
+        raise Failure(f"did not join {given.hub}: {error}", EXIT_FAILED) from error
+    shown = "" if state == DEFAULT_STATE else f" --state {shlex.quote(state)}"
+    sys.stdout.write(f"{given.name} joined {given.hub}; its identity is in {state}\nNext: edgelite agent{shown}\n")
     return 0

@@ -18,7 +18,7 @@ UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 EPILOG = """examples:
   edgelite token create --ttl 1h
   edgelite join hub.local:7444 --token "$(edgelite token create)"
-  edgelite token revoke 1f2e3d4c"""
+  edgelite token revoke token-x7k2p"""
 
 
 def seconds(text: str) -> int:
@@ -76,5 +76,7 @@ def main(arguments: list[str]) -> int:
     actions.add_parser("list", help="show those that there are")
     revoking = actions.add_parser("revoke", help="let nobody join with it any more")
     revoking.add_argument("name", nargs="+")
+    for action in actions.choices.values():  # there too: people type it last
+        options.add_kubeconfig(action, argparse.SUPPRESS)
     given = made.parse_args(arguments)
     return ACTIONS[given.action](options.connect(given), given)

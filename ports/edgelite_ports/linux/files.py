@@ -26,6 +26,17 @@ def read_bytes(path: str, size_bytes_max: int) -> bytes:
     return data
 
 
+def is_missing(path: str) -> bool:
+    """Whether it is certainly not there. Of one that we may not look at, reading it tells why."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _pieces(descriptor: int, size_bytes_max: int) -> "Iterator[bytes]":
     while size_bytes_max > 0:
         piece = os.read(descriptor, size_bytes_max)

@@ -26,7 +26,7 @@ class Identity:
     def require(self) -> None:
         """NotJoinedError where this state is of no node yet."""
         for name in (KEY, CERTIFICATE, CA):
-            if not os.path.exists(self.path(name)):
+            if files.is_missing(self.path(name)):
                 raise NotJoinedError(self.path(name))
 
     def tls_context(self) -> "_ssl._SSLContext":

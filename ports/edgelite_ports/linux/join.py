@@ -26,6 +26,10 @@ from edgelite_protocol.events import CaOffered, Ended, Joined
 from edgelite_protocol.join_session import JoinClient
 from edgelite_protocol.limits import Limits
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 TIMEOUT_S = 20.0  # for each connection as a whole; a person is waiting
 OPENSSL_TIMEOUT_S = 60.0  # a key of this kind takes a Pi Zero well under a second
 TOKEN_PREFIX = "edgelite1"
@@ -107,12 +111,14 @@ def fetch_ca(host: str, port: int, token: Token) -> bytes:
     """The CA certificate (DER) that the token vouches for."""
     client = JoinClient(Limits(), _now_ms())
     client.ask_ca()
-    offered = _converse(host, port, tls.TlsConnection(tls.unverified_client_context()), client, CaOffered)
+
+    def check(offered: object) -> None:
+        if not isinstance(offered, CaOffered) or sha256(offered.certificate).digest() != token.ca_digest:
+            text = "the hub at %s:%d is not the one that made this token" % (host, port)
+            raise ProtocolError("token_of_another_hub", text)
+
+    offered = _converse(host, port, tls.TlsConnection(tls.unverified_client_context()), client, CaOffered, check)
     assert isinstance(offered, CaOffered)
-    if sha256(offered.certificate).digest() != token.ca_digest:
-        raise ProtocolError(
-            "token_of_another_hub", "the hub at %s:%d is not the one that made this token" % (host, port)
-        )
     return offered.certificate
 
 
@@ -124,15 +130,26 @@ def send_token(host: str, port: int, token: Token, node_name: str, request: byte
         context = tls.client_context(ca_file.name, None, None)
     client = JoinClient(Limits(), _now_ms())
     client.join(token.secret, node_name, request)
-    joined = _converse(host, port, tls.TlsConnection(context), client, Joined)
+
+    def check(joined: object) -> None:
+        if not isinstance(joined, Joined) or joined.ca != ca:
+            raise ProtocolError("token_of_another_hub", "the hub answered with another CA certificate than before")
+
+    joined = _converse(host, port, tls.TlsConnection(context), client, Joined, check)
     assert isinstance(joined, Joined)
-    if joined.ca != ca:
-        raise ProtocolError("token_of_another_hub", "the hub answered with another CA certificate than before")
     return joined
 
 
-def _converse(host: str, port: int, session: tls.TlsConnection, client: JoinClient, wanted: type) -> object:
-    """Run one joining connection until the event that is wanted; any other end of it is an error."""
+def _converse(
+    host: str,
+    port: int,
+    session: tls.TlsConnection,
+    client: JoinClient,
+    wanted: type,
+    check: "Callable[[object], None]",
+) -> object:
+    """Run one joining connection until the event that is wanted; any other end of it is an error, and so is what
+    `check` raises of the event, which the hub is told too."""
     deadline_s = time.monotonic() + TIMEOUT_S
     try:
         with socket.create_connection((host, port), TIMEOUT_S) as connection:
@@ -140,13 +157,37 @@ def _converse(host: str, port: int, session: tls.TlsConnection, client: JoinClie
                 _exchange(connection, session, client, deadline_s)
                 event = client.next_event()
                 if isinstance(event, wanted):
-                    client.end("", "", _now_ms())
-                    _send(connection, session, client)
+                    _part(connection, session, client, check, event)
                     return event
                 if isinstance(event, Ended):
-                    raise ProtocolError(event.code, event.text)
+                    raise _ended_early(host, port, event)
     except OSError as error:
         raise PlatformError("cannot reach %s:%d: %s" % (host, port, error)) from error
+
+
+def _part(
+    connection: socket.socket,
+    session: tls.TlsConnection,
+    client: JoinClient,
+    check: "Callable[[object], None]",
+    event: object,
+) -> None:
+    """Say goodbye, and why where something is wrong."""
+    try:
+        check(event)
+        client.end("", "", _now_ms())
+    except ProtocolError as error:
+        client.end(error.code, error.text, _now_ms())
+        raise
+    finally:
+        _send(connection, session, client)
+
+
+def _ended_early(host: str, port: int, event: Ended) -> ProtocolError:
+    if event.by_peer:
+        return ProtocolError(event.code, event.text)
+    text = "what answers at %s:%d does not speak as a hub's port for nodes does (7444 unless told otherwise): %s"
+    return ProtocolError(event.code, text % (host, port, event.text))
 
 
 def _exchange(connection: socket.socket, session: tls.TlsConnection, client: JoinClient, deadline_s: float) -> None:

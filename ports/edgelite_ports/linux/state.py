@@ -38,7 +38,7 @@ class State:
     def load_config(self) -> Config:
         """PlatformError where there is none, ConfigurationError where a line is wrong."""
         path = self.below(CONFIG_NAME)
-        if not os.path.exists(path):
+        if files.is_missing(path):
             raise NotJoinedError(path)
         text = files.read_bytes(path, TEXT_BYTES_MAX)
         try:

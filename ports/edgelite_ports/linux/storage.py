@@ -33,6 +33,8 @@ class FileStorage(Storage):
         try:
             os.makedirs(self._directory, 0o700, exist_ok=True)
             descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileExistsError as error:
+            raise PlatformError(self._directory + " is no directory", "move it away") from error
         except OSError as error:
             raise self._failure("", error) from error
         try:
