@@ -32,9 +32,10 @@ def end(pid: int, name: str) -> None:
         pass  # it ended by itself meanwhile
 
 
-def end_all(state: Path, node: str) -> int:
-    """End what the node whose state this is has left, and remove its run directory; how many there were."""
-    runtime = Path(State(str(state)).runtime_path(node))
+def end_all(directory: Path) -> int:
+    """End what the node with this state directory has left, and remove its run directory; how many there were."""
+    state = State(str(directory))
+    runtime = Path(state.runtime_path(state.load_config().node))
     found = [(pid, name) for name in ORDER for pid, _ in identities(runtime, name)]
     for pid, name in found:
         end(pid, name)

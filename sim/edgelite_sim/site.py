@@ -184,7 +184,7 @@ class Site:
         for name in sorted(self.processes, key=lambda name: name in ("hub", "meter")):
             await self.processes[name].end(signal.SIGTERM)
         for state in {path.parent for path in self.folder.glob("*/agent.conf")}:
-            end_all(state, state.name)
+            end_all(state)
 
 
 def read_facts(path: Path) -> Any:
