@@ -87,12 +87,12 @@ def wait_for_end(hub: HubPeer) -> str:
     deadline_s = time.monotonic() + 5
     while not hub.ends and time.monotonic() < deadline_s:
         time.sleep(0.01)
-    return hub.ends[0][0]
+    return str(hub.ends[0][0])
 
 
 def test_a_server_that_is_no_hub_is_said_to_be_none(tmp_path: Path) -> None:
     """As the hub's own API is, whose port people mistake for the other one."""
-    ca, certificate, key = Authority.make().write_hub(tmp_path)
+    _, certificate, key = Authority.make().write_hub(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with socket.create_server(("127.0.0.1", 0)) as server:
