@@ -13,6 +13,7 @@ from edgelite.journal import SPACE_SUPERVISOR
 from edgelite.supervisor import backoff, status
 from edgelite.supervisor.table import (
     ADOPT,
+    AGAIN,
     BACKOFF,
     BADLY,
     COMPLETED,
@@ -226,7 +227,7 @@ class Supervisor:
         self._finish_removal(workload)
 
     def _reconcile_unit(self, workload: Workload, unit: Unit, now_ms: int) -> None:
-        if unit.is_outdated():
+        if unit.is_outdated() or _shall_run_after_all(workload, unit):
             self._fire(unit, STOP, now_ms)
         elif unit.container is None:
             unit.container = unit.wanted  # its record knew only the fingerprint
@@ -377,6 +378,13 @@ class Supervisor:
     def _forget_record(self, name: str) -> None:
         if self._journal.get(SPACE_SUPERVISOR, name) is not None:
             self._journal.write([("delete", SPACE_SUPERVISOR, name)])
+
+
+def _shall_run_after_all(workload: Workload, unit: Unit) -> bool:
+    """It finished under another restartPolicy than the one it has now."""
+    if unit.state not in (COMPLETED, FAILED) or unit.last_end is None:
+        return False
+    return ending(workload.restart_policy(), unit.last_end.well()) == AGAIN
 
 
 _ACTIONS = {

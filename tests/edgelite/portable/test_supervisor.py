@@ -2,7 +2,7 @@
 
 from supervisor_bench import DIGEST, IDENTITY, KEY, OTHER_BOOT, UNIT, Bench, container, workload
 
-from edgelite.supervisor.table import ADOPTING, BACKOFF, COMPLETED, FAILED, RUNNING, STOPPING, WAITING
+from edgelite.supervisor.table import ADOPTING, BACKOFF, COMPLETED, FAILED, RUNNING, STARTING, STOPPING, WAITING
 from edgelite_protocol.errors import MisuseError
 from edgelite_protocol.messages import (
     REPORT,
@@ -208,6 +208,15 @@ def test_a_command_that_does_not_exist_is_visible_and_retried():
     assert status[STATUS_CONTAINER_REASON] == "CommandNotFound"
     assert status[STATUS_CONTAINER_MESSAGE] == '"meter" is not in PATH (/bin)'
     assert bench.unit().deadline_ms == 1001
+
+
+def test_what_finished_runs_again_when_its_policy_becomes_one_that_says_so():
+    for exit_code, policy, state in ((0, "Always", STARTING), (1, "OnFailure", STARTING), (0, "OnFailure", COMPLETED)):
+        bench = Bench()
+        bench.run(workload("Never"))
+        bench.supervisor.exited(UNIT, exit_code, 0, 5)
+        bench.supervisor.set_desired(KEY, workload(policy), 10)
+        assert bench.unit().state == state, (exit_code, policy)
 
 
 def test_what_never_ran_has_neither_ended_nor_restarted():
