@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from edgelite_hub.authz import ANONYMOUS, EXPIRED_NODE, NODE, Subject, authorize
 from edgelite_hub.identity import EXPIRED, REVOKED, VALID
-from edgelite_hub.objects import ARTIFACTS, NODES, Object, name_of, namespace_of, node_of
+from edgelite_hub.objects import ARTIFACTS, DEVICES, NODES, Object, name_of, namespace_of, node_of
 
 
 def node_may_report(node: str, resource: str, value: Object) -> bool:
@@ -15,6 +15,12 @@ def node_may_report(node: str, resource: str, value: Object) -> bool:
         Subject(NODE, node), "update", resource + "/status", namespace_of(value), name_of(value), node_of(value)
     )
     return decision.allowed
+
+
+def node_may_add_samples(node: str, was_given_to_it: bool) -> bool:
+    """Whether a node may add samples of a Device: one that it has, or once had."""
+    owner = node if was_given_to_it else None
+    return authorize(Subject(NODE, node), "create", DEVICES + "/telemetry", "", owner=owner).allowed
 
 
 def node_may_fetch(node: str, is_named_by_its_pods: bool) -> bool:

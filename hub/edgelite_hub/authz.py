@@ -4,8 +4,9 @@
 is bound to (spec.nodeName of a Pod or Device; the node whose Pods name a ConfigMap, Secret or Artifact), None where the
 caller knows none. What no row allows is refused.
 
-A node writes telemetry and twins as the status of its Devices. "certificates" stands for the node's own certificate,
-which is no object of the API.
+A node writes twins as the status of its Devices, and samples as their telemetry: these also of Devices that it once
+had, under its own name, because what it measured may arrive after a Device was deleted or moved. "certificates"
+stands for the node's own certificate, which is no object of the API.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule(("update", "patch"), ("nodes/status",), _SELF),
         Rule(("get", "list", "watch"), ("pods", "devices.devices.kubeedge.io"), _OWNED),
         Rule(("update", "patch"), ("pods/status", "devices.devices.kubeedge.io/status"), _OWNED),
+        Rule(("create",), ("devices.devices.kubeedge.io/telemetry",), _OWNED),
         Rule(("get",), ("configmaps", "secrets", "artifacts.edgelite.dev"), _OWNED),
         _RENEW,
     ),

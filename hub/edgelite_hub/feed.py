@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from edgelite_hub.former_devices import withdraw
 from edgelite_hub.store.contract import Compacted, FeedEntry, Transaction
 from edgelite_protocol import feed_rules
 from edgelite_protocol import messages as m
@@ -51,7 +52,7 @@ def drop_oversized(transaction: Transaction, node: str, frame_bytes_max: int) ->
     controllers say so at their Pods and Devices."""
     for entry in transaction.feed_snapshot(node):
         if _size_bytes(entry) > frame_bytes_max:
-            transaction.feed_append(node, entry.kind, entry.key, None)
+            withdraw(transaction, node, entry.kind, entry.key)
 
 
 def _size_bytes(entry: FeedEntry) -> int:

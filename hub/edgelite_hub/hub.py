@@ -200,7 +200,7 @@ class Hub:
             return f"node {node} is not connected, and was not since the hub started at {rfc3339(self._started_ms)}"
         return f"node {node} is not connected since {rfc3339(since_ms)}"
 
-    async def telemetry(self, query: telemetry.Query) -> Object:
+    async def telemetry(self, query: telemetry.Query) -> Object | None:
         return await self.writer.read(lambda transaction: telemetry.answer(transaction, query))
 
     # ---- between the parts

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgelite_hub.access import node_may_report
+from edgelite_hub.access import node_may_add_samples, node_may_report
 from edgelite_hub.dating import Dater
 from edgelite_hub.departures import confirm_gone
 from edgelite_hub.device_status import note_state, note_twin, note_values
 from edgelite_hub.environment import Environment
+from edgelite_hub.former_devices import was_given
 from edgelite_hub.objects import DEVICES, NODES, PODS, Object, is_terminating, set_condition, uid_of
 from edgelite_hub.pod_status import with_report
 from edgelite_hub.store.contract import Compacted, Position, Sample, Transaction
@@ -51,6 +52,7 @@ class Batch:
     ignored: list[str] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     devices: dict[str, Object | None] = field(default_factory=dict)  # "namespace/name": changed copy; None: not its own
+    former: dict[str, bool] = field(default_factory=dict)  # "namespace/name": its samples still count
     places: dict[str, tuple[str, str]] | None = None  # uid: (namespace, name) of the workloads in the node's feed
 
 
@@ -112,7 +114,7 @@ def _workload_gone(batch: Batch, body: Body) -> None:
 def _telemetry(batch: Batch, body: Body) -> None:
     key = body[m.TELEMETRY_DEVICE]
     device = _own_device(batch, key)
-    if device is None:
+    if device is None and not _is_former_device(batch, key):
         return
     time_ms = batch.date(body[m.TELEMETRY_TIME])
     dated_by = int(body[m.TELEMETRY_TIME][1])
@@ -120,7 +122,8 @@ def _telemetry(batch: Batch, body: Body) -> None:
     batch.samples.extend(
         Sample(batch.reporter.node, key, name, time_ms, value, dated_by) for name, value in values.items()
     )
-    note_values(device["status"], values, time_ms)
+    if device is not None:
+        note_values(device["status"], values, time_ms)
 
 
 def _twin(batch: Batch, body: Body) -> None:
@@ -208,11 +211,20 @@ def _find_device(batch: Batch, key: str) -> Object | None:
     namespace, slash, name = key.partition("/")
     device = batch.transaction.get(DEVICES, namespace, name) if slash else None
     if device is None or not node_may_report(batch.reporter.node, DEVICES, device):
-        batch.ignored.append(f"reports on device {key[:128]!r}, which is gone or none of its own")
+        if not _is_former_device(batch, key):
+            batch.ignored.append(f"reports on device {key[:128]!r}, which is gone or none of its own")
         return None
     device = copy.deepcopy(device)
     device.setdefault("status", {})
     return device
+
+
+def _is_former_device(batch: Batch, key: str) -> bool:
+    """What is none of its own any more: its status is another's to write, but what was measured still counts."""
+    if key not in batch.former:
+        node = batch.reporter.node
+        batch.former[key] = node_may_add_samples(node, was_given(batch.transaction, node, key))
+    return batch.former[key]
 
 
 def _mark_node(batch: Batch, kind: str, reason: str, message: str) -> None:

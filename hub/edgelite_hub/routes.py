@@ -71,10 +71,11 @@ class _Routes:
         return _LogResponse(stream)
 
     async def telemetry(self, request: Request) -> Response:
-        device = await self._find(request, DEVICES, "telemetry")
-        metadata, query = device["metadata"], request.query_params
+        namespace, name = request.path_params["namespace"], request.path_params["name"]
+        kind, query = self._hub.registry[DEVICES], request.query_params
+        require(subject_of(request), "get", kind, "telemetry", namespace, name)
         asked = telemetry.Query(
-            device=f"{metadata['namespace']}/{metadata['name']}",
+            device=f"{namespace}/{name}",
             property=query.get("property") or None,
             since_ms=self._moment(request, "since"),
             until_ms=self._moment(request, "until"),
@@ -82,9 +83,12 @@ class _Routes:
             continue_text=query.get("continue", ""),
         )
         try:
-            return json_response(await self._hub.telemetry(asked))
+            found = await self._hub.telemetry(asked)
         except telemetry.InvalidQuery as error:
             raise bad_request(f"the query parameter {error.field} {error.text}") from error
+        if found is None:
+            raise not_found(kind.plural, kind.group, name)
+        return json_response(found)
 
     async def _find(self, request: Request, resource: str, subresource: str) -> Object:
         namespace, name = request.path_params["namespace"], request.path_params["name"]

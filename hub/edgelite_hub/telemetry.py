@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgelite_hub.objects import Object, rfc3339_ms
+from edgelite_hub.objects import DEVICES, Object, rfc3339_ms
 from edgelite_hub.settings import Settings
 from edgelite_hub.store.contract import Sample, Transaction
 from edgelite_protocol.values import is_finite, to_text
@@ -36,12 +36,14 @@ class Query:
     continue_text: str = ""
 
 
-def answer(transaction: Transaction, query: Query) -> Object:
+def answer(transaction: Transaction, query: Query) -> Object | None:
     """A TelemetryList, oldest first. Where more than `limit` match, it holds the newest, and `metadata.continue`
-    asks for those before them. InvalidQuery."""
+    asks for those before them. None where there is no such Device and nothing is kept of one. InvalidQuery."""
     if not 1 <= query.limit <= LIMIT_MAX:
         raise InvalidQuery("limit", f"must be 1 to {LIMIT_MAX}")
     until_ms, seen = _parse_continue(query)
+    if not _is_known(transaction, query.device):
+        return None
     found = transaction.samples(query.device, query.property, query.since_ms, until_ms, query.limit + seen + 1)
     found = found[: len(found) - seen] if seen else found  # those of the last millisecond that were answered before
     page = found[-query.limit :]
@@ -54,6 +56,14 @@ def answer(transaction: Transaction, query: Query) -> Object:
         "metadata": metadata,
         "items": [_item(sample) for sample in page],
     }
+
+
+def _is_known(transaction: Transaction, device: str) -> bool:
+    """Samples outlive their Device: retention alone lets them go."""
+    namespace, _, name = device.partition("/")
+    if transaction.get(DEVICES, namespace, name) is not None:
+        return True
+    return bool(transaction.samples(device, None, None, None, 1))
 
 
 def trim(transaction: Transaction, settings: Settings, now_ms: int) -> int:

@@ -25,6 +25,7 @@ DEVICES = "devices.devices.kubeedge.io"
 NODE_OWNED = {
     *((verb, resource) for verb in ("get", "list", "watch") for resource in ("pods", DEVICES)),
     *((verb, f"{resource}/status") for verb in ("update", "patch") for resource in ("pods", DEVICES)),
+    ("create", f"{DEVICES}/telemetry"),
     *(("get", resource) for resource in ("configmaps", "secrets", "artifacts.edgelite.dev")),
 }
 NODE_NAMED = {("get", "nodes"), ("update", "nodes/status"), ("patch", "nodes/status"), ("renew", "certificates")}

@@ -176,6 +176,7 @@ def test_artifacts_are_pushed_and_logs_and_telemetry_are_asked_for(hub: HubProce
     hub.create_device("d", "n1")
     telemetry = "/apis/edgelite.dev/v1/namespaces/default/devices/d/telemetry"
     assert hub.request("GET", telemetry)[1]["items"] == []
+    assert hub.request("GET", telemetry.replace("/d/", "/none/"))[0] == 404
     for query in ("since=yesterday", "limit=0", "limit=99999", "continue=x"):
         assert hub.request("GET", f"{telemetry}?{query}")[0] == 400, query
     assert node.name == "n1"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from edgelite_hub import telemetry
+from edgelite_hub.former_devices import FORMER_MAX, withdraw
 from edgelite_hub.objects import DEVICES, NODES, PODS, get_condition
 from edgelite_hub.pod_status import phase_of
 from edgelite_hub.store.contract import Transaction
@@ -182,6 +183,79 @@ def test_the_log_says_it_once_a_minute(world: World, node: Node) -> None:
     assert sum("ignored" in line for line in world.log) == 1
 
 
+# ---- Devices that it once had
+
+
+def test_a_backlog_of_a_device_that_was_deleted_meanwhile_is_stored_once(world: World, node: Node) -> None:
+    world.settle()
+    node.report(m.LANE_TELEMETRY, (1, sample(10)))
+    node.cut()
+    world.delete(DEVICES, "d")
+    world.settle()
+    node.connect()
+    for _ in range(2):  # the acknowledgement of the first was lost on the way
+        node.report(m.LANE_TELEMETRY, (2, sample(11)), (3, sample(12)))
+        node.cut()
+        node.connect()
+    assert values(world) == [10, 11, 12] == answered(world)
+    assert not any("ignored" in line for line in world.log)
+
+
+def test_a_backlog_counts_between_the_deletion_and_the_feed(world: World, node: Node) -> None:
+    world.settle()
+    world.delete(DEVICES, "d")
+    assert node.session is not None
+    node.session.send_reports(m.LANE_TELEMETRY, 1, [(1, sample(10))])
+    node.exchange()
+    assert values(world) == [10]
+
+
+def test_a_device_that_moved_takes_samples_of_both_nodes_and_the_twin_of_its_new_one(world: World, node: Node) -> None:
+    world.settle()
+    world.device("d", "n2")
+    world.settle()
+    node.report(m.LANE_TELEMETRY, (1, sample(10)))
+    second = world.join("n2").connect()
+    second.report(m.LANE_TELEMETRY, (1, sample(20, [START_UNIX_MS - 1, m.TIME_UNIX])))
+    node.report(m.LANE_STATE, (1, twin_body("10", "good", 1, START_UNIX_MS + 1)))
+    found = world.store.read(lambda tx: tx.samples("default/d", None, None, None, 10))
+    assert [(one.node, one.value) for one in found] == [("n2", 20), ("n1", 10)]
+    assert twin(world)["reported"]["value"] == "20"
+    assert not any("ignored" in line for line in world.log), "a last word is no complaint"
+
+
+def test_what_a_node_never_had_it_may_not_report_even_when_it_is_gone(world: World, node: Node) -> None:
+    other = world.join("n2").connect()
+    other.report(m.LANE_TELEMETRY, (1, sample(1, device="default/foreign")))
+    world.delete(DEVICES, "foreign")
+    world.settle()
+    node.report(m.LANE_TELEMETRY, (1, sample(2, device="default/foreign")))
+    assert values(world, "default/foreign") == [1]
+    assert any("ignored" in line for line in world.log)
+
+
+def test_only_so_many_former_devices_are_remembered(world: World, node: Node) -> None:
+    def withdraw_many(transaction: Transaction) -> None:
+        for number in range(FORMER_MAX + 1):
+            withdraw(transaction, "n1", m.KIND_DEVICE, f"default/d{number}")
+
+    world.store.transact(withdraw_many)
+    for number in (0, 1):
+        node.report(m.LANE_TELEMETRY, (number + 1, sample(5, device=f"default/d{number}")))
+    assert (values(world, "default/d0"), values(world, "default/d1")) == ([], [5])
+
+
+def test_telemetry_of_a_device_that_is_gone_is_answered_while_any_is_kept(world: World, node: Node) -> None:
+    world.settle()
+    query = telemetry.Query("default/d", property="no such property")
+    node.report(m.LANE_TELEMETRY, (1, sample(10)))
+    world.delete(DEVICES, "d")
+    assert answered(world) == [10]
+    assert world.store.read(partial(_answer, query))["items"] == []
+    world.store.transact(lambda tx: tx.trim_samples(START_UNIX_MS + 1, 10))
+    assert world.store.read(partial(_answer, query)) is None
+
+
 # ---- Pods
 
 
@@ -301,8 +375,7 @@ def test_every_type_of_value_is_kept_and_shown_as_text(world: World, node: Node,
 
 
 def answered(world: World, device: str = "default/d") -> list[Any]:
-    query = telemetry.Query(device)
-    return [item["value"] for item in world.store.read(lambda tx: telemetry.answer(tx, query))["items"]]
+    return [item["value"] for item in world.store.read(partial(_answer, telemetry.Query(device)))["items"]]
 
 
 @pytest.mark.parametrize(
@@ -412,7 +485,7 @@ def test_samples_of_a_boot_that_never_had_a_session_keep_their_distances(world: 
 def test_a_time_beyond_all_calendars_is_cut_and_never_breaks_an_answer(world: World, node: Node) -> None:
     node.report(m.LANE_TELEMETRY, (1, sample(1, [1 << 60, m.TIME_UNIX])))
     assert node.acknowledged() == [(m.LANE_TELEMETRY, 1)]
-    answer = world.store.read(lambda tx: telemetry.answer(tx, telemetry.Query("default/d")))
+    answer = world.store.read(partial(_answer, telemetry.Query("default/d")))
     assert answer["items"][0]["time"].startswith("9999-")
 
 
@@ -442,7 +515,7 @@ def test_a_query_by_property_and_time(world: World, node: Node) -> None:
     for number in range(1, 6):
         node.report(m.LANE_TELEMETRY, (number, sample(number, [START_UNIX_MS + number, m.TIME_UNIX])))
     query = telemetry.Query("default/d", "power", START_UNIX_MS + 2, START_UNIX_MS + 4)
-    answer = world.store.read(lambda tx: telemetry.answer(tx, query))
+    answer = world.store.read(partial(_answer, query))
     assert [item["value"] for item in answer["items"]] == [2, 3, 4]
     assert answer["items"][0] == {
         "time": "2026-09-21T14:13:20.002Z",

@@ -19,6 +19,7 @@ from edgelite_hub.controllers.common import desire, update_pod
 from edgelite_hub.controllers.contract import Key, Work
 from edgelite_hub.departures import confirm_gone
 from edgelite_hub.feed_values import decode_value, encode_value, keep_desired_versions, value_bytes_max
+from edgelite_hub.former_devices import withdraw
 from edgelite_hub.node_status import frame_bytes_max
 from edgelite_hub.objects import (
     ARTIFACTS,
@@ -81,7 +82,7 @@ def _reconcile_pod(work: Work, node: str, namespace: str, name: str, pod: Object
     live = _live(work.transaction, node, KIND_WORKLOAD, f"{namespace}/{name}/")
     for key in live:
         if key != wanted_key:
-            _append(work, node, KIND_WORKLOAD, key, None)
+            _withdraw(work, node, KIND_WORKLOAD, key)
     if pod is None or wanted_key is None:
         return
     held = live.get(wanted_key)
@@ -124,7 +125,7 @@ def _reconcile_device(work: Work, node: str, namespace: str, name: str, device: 
     held = _live(work.transaction, node, KIND_DEVICE, key).get(key)
     if device is None:
         if held is not None:
-            _append(work, node, KIND_DEVICE, key, None)
+            _withdraw(work, node, KIND_DEVICE, key)
         return
     room = _room(work, node, key)
     try:
@@ -157,8 +158,13 @@ def _room(work: Work, node: str, key: str) -> int:
     return value_bytes_max(frame_bytes_max(value) or FRAME_BYTES_MAX_LIMIT, key)
 
 
-def _append(work: Work, node: str, kind: int, key: str, data: bytes | None) -> None:
+def _append(work: Work, node: str, kind: int, key: str, data: bytes) -> None:
     work.transaction.feed_append(node, kind, key, data)
+    work.notices.feeds_grown.add(node)
+
+
+def _withdraw(work: Work, node: str, kind: int, key: str) -> None:
+    withdraw(work.transaction, node, kind, key)
     work.notices.feeds_grown.add(node)
 
 
