@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ import uvicorn
 
 from edgelite_protocol.errors import PlatformError
 
+HANG_UP_S = 0.1  # for requests to notice that their client is gone
 CONNECTIONS_MAX = 512  # watches included; each costs some tens of kilobytes
 KEEP_ALIVE_S = 60
-STOP_S = 1.0  # for answers on their way when the hub stops; watches are ended before
+STOP_S = 0.3  # for answers on their way when the hub stops; watches and followed logs are ended before
 
 
 class ApiServer:
@@ -82,14 +83,19 @@ class _Server(uvicorn.Server):
         state = self.server_state
         for connection in list(state.connections):
             connection.shutdown()
-        if state.tasks:
-            await asyncio.wait(state.tasks, timeout=STOP_S)
-        for task in list(state.tasks):
-            task.cancel()
+        await _finish(state.tasks, STOP_S)
         for connection in list(state.connections):
             transport = getattr(connection, "transport", None)
             if transport is not None:
                 transport.abort()
+        await _finish(state.tasks, HANG_UP_S)  # as after any client that leaves: without a word in the log
+        for task in list(state.tasks):
+            task.cancel()
+
+
+async def _finish(tasks: Collection[asyncio.Task[None]], timeout_s: float) -> None:
+    if tasks:
+        await asyncio.wait(tasks, timeout=timeout_s)
 
 
 def _listen(host: str, port: int) -> socket.socket:

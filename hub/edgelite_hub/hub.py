@@ -116,9 +116,13 @@ class Hub:
         self.is_ready = True
         return port
 
-    async def stop(self) -> None:
+    async def dismiss_nodes(self) -> None:
+        """Say goodbye to the nodes. Logs that people follow end with the sessions that carry them."""
         self.is_ready = False
         await self.node_server.stop()
+
+    async def stop(self) -> None:
+        await self.dismiss_nodes()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

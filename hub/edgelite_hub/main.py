@@ -65,6 +65,7 @@ async def _run(settings: Settings, store: SqliteStore, is_restored: bool) -> Non
         await asyncio.wait({asyncio.create_task(stop.wait()), trouble}, return_when=asyncio.FIRST_COMPLETED)
         _notify_service_manager("STOPPING=1")
         app.state.watches.close()
+        await hub.dismiss_nodes()
         await api.stop()
     finally:
         await hub.stop()

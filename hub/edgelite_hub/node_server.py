@@ -29,6 +29,7 @@ WRITE_BYTES = 16 * 1024  # offered to the link at once, so that little stands be
 UNPARSED_BYTES_MAX = 256 * 1024  # of one peer, while a commit of its is on the way; then its socket waits
 SOCKET_SEND_BYTES = 64 * 1024
 BACKLOG = 512  # nodes that meet a restarted hub all at once
+STOP_S = 0.3  # for goodbyes to leave when the hub stops; a node that misses its own finds the link cut
 
 
 def node_ssl_context(chain_path: Path, key_path: Path, ca_pem: str) -> ssl.SSLContext:
@@ -85,7 +86,7 @@ class NodeServer:
         for link in list(self.links):
             link.refuse("hub_stopping", "the hub is stopping: come back soon")
         if tasks:
-            await asyncio.wait(tasks, timeout=2.0)
+            await asyncio.wait(tasks, timeout=STOP_S)
         for link in list(self.links):
             link.abort()
 

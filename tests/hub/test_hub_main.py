@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import ssl
@@ -131,6 +132,35 @@ def test_a_client_that_reads_nothing_does_not_hold_up_the_end(hub: HubProcess) -
         began = time.monotonic()
         assert hub.end() == 0
         assert time.monotonic() - began < 10, "TLS itself would wait for half a minute"
+
+
+def test_idle_clients_watches_logs_uploads_and_nodes_do_not_hold_up_the_end(hub: HubProcess, tmp_path: Path) -> None:
+    hub.start()
+    node = TlsNode(hub, tmp_path, "n1").join(hub.join_token())
+    hub.create_pod("p", "n1")
+    peer = node.connect()
+    peer.until(events.Welcomed)
+    context = ssl.create_default_context(cafile=str(hub.data / "pki" / "ca.crt"))
+    clients = []
+    for path in ("nodes", "pods?watch=true", "namespaces/default/pods/p/log?follow=true"):
+        client = http.client.HTTPSConnection(hub.facts["api"], context=context, timeout=5)
+        client.request("GET", f"/api/v1/{path}", headers={"Authorization": "Bearer " + hub.token})
+        clients.append(client)
+    clients[0].getresponse().read()
+    peer.until(events.LogRequest)
+    upload = http.client.HTTPSConnection(hub.facts["api"], context=context, timeout=5)
+    upload.putrequest("PUT", "/apis/edgelite.dev/v1/artifacts/app")
+    upload.putheader("Authorization", "Bearer " + hub.token)
+    upload.putheader("Content-Length", "1000")
+    upload.endheaders(b"a beginning")
+    wait_for(lambda: any(path.is_file() for path in (hub.data / "artifacts").rglob("*")))
+    before = len(hub.log)
+    began = time.monotonic()
+    assert hub.end() == 0
+    assert time.monotonic() - began < 1.5, "0.5 s where the machine has nothing else to do"
+    assert [line[21:] for line in hub.log[before:].splitlines()] == [
+        "node n1: session ended (hub_stopping: the hub is stopping: come back soon)"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -81,6 +81,8 @@ class Gate:
             await self._app(scope, receive, noting_send)
         except StatusError as error:
             await status_response(error)(scope, receive, send)
+        except ClientDisconnect:
+            pass  # it left in the middle of its request: nobody is there to be answered, and nothing is wrong here
         except Exception as error:
             if started:  # too late to answer; the server ends the connection, which tells the client
                 raise
