@@ -24,6 +24,7 @@ from edgelite.supervisor.table import (
     IMPOSSIBLE,
     RUN,
     STARTED,
+    STARTING,
     STATE_NAMES,
     STOP,
     STOPPING,
@@ -250,6 +251,8 @@ class Supervisor:
         unit.started = None
 
     def _run(self, unit: Unit, now_ms: int) -> None:
+        if unit.state == STARTING:
+            return  # the port tells what becomes of that, an artifact that is gone included
         if unit.wanted is not None and unit.name in self._units:
             digest = unit.digest()
             self._fire(unit, RUN if digest is None or digest in self._ready else WAIT, now_ms)

@@ -293,6 +293,21 @@ def test_an_artifact_that_vanished_is_waited_for_again():
     assert bench.take_effects() == [("StartProcess", UNIT)]
 
 
+def test_an_artifact_that_fails_late_starts_nothing_a_second_time():
+    """A start is on its way when somebody says that the artifact cannot be had after all."""
+    form = workload(containers=[container(digest=DIGEST)])
+    bench = Bench()
+    bench.supervisor.artifact_ready(DIGEST, 0)
+    bench.supervisor.set_desired(KEY, form, 0)
+    assert bench.take_effects() == [("StartProcess", UNIT)]
+    bench.supervisor.artifact_failed(DIGEST, "no", 1)
+    bench.supervisor.set_desired(KEY, form, 2)
+    bench.supervisor.artifact_ready(DIGEST, 3)
+    assert bench.take_effects() == []
+    bench.supervisor.started(UNIT, IDENTITY, 4)
+    assert bench.unit().state == RUNNING
+
+
 def test_after_an_agent_restart_what_runs_is_adopted_whatever_the_order_of_calls():
     for desired_first in (True, False):
         bench = Bench()
