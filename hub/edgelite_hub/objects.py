@@ -20,6 +20,7 @@ DEVICE_MODELS = "devicemodels.devices.kubeedge.io"
 JOIN_TOKENS = "jointokens.edgelite.dev"
 ARTIFACTS = "artifacts.edgelite.dev"
 
+COMPILED = "Compiled"  # the condition of a Device that cannot go to its node
 ADOPT_ANNOTATION = "edgelite.dev/adopt"
 
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

@@ -61,6 +61,13 @@ def test_a_secret_is_described_by_its_sizes_only() -> None:
     assert "aHVudGVyMg" not in shown
 
 
+def test_a_part_with_nothing_to_tell_has_no_heading() -> None:
+    annotations = {"kubectl.kubernetes.io/last-applied-configuration": "{}"}
+    metadata = {"name": "a", "annotations": annotations, "labels": {"app": "x"}}
+    shown = describe({"kind": "Pod", "metadata": metadata, "spec": {"volumes": [{}]}})
+    assert [line.strip() for line in shown.splitlines()] == ["Pod a", "Labels:", "App:                 x"]
+
+
 def test_a_kubeconfig_is_read_from_its_current_context(tmp_path: Path) -> None:
     path = tmp_path / "kubeconfig"
     document = {

@@ -11,6 +11,7 @@ import pytest
 from edgelite_hub.api import lists
 from edgelite_hub.authz import NODE, Subject
 from edgelite_hub.objects import parse_rfc3339
+from edgelite_hub.registry import default_registry
 from edgelite_hub.store.contract import Transaction
 from edgelite_hub.strategy import Operation
 from edgelite_hub.verbs import Verbs
@@ -455,6 +456,30 @@ def test_every_kind_has_a_table_for_an_object_that_says_little(api: Api) -> None
         cells = [column.cell({"metadata": {"name": "x"}, "spec": _SMALLEST.get(kind.kind, {})}, 0)
                  for column in kind.columns]  # fmt: skip
         assert len(cells) == len(kind.columns)
+
+
+def test_a_device_shows_at_a_glance_what_is_wrong_with_it() -> None:
+    kind = default_registry()["devices.devices.kubeedge.io"]
+    twins = [{"propertyName": name, "reported": {"metadata": {"quality": quality}}}
+             for name, quality in (("power", "good"), ("energy", "bad"), ("no-longer-there", "good"))]  # fmt: skip
+    online = {"type": "Online", "status": "False", "reason": "Offline", "message": "no answer within 1000 ms"}
+    status = {"state": "offline", "lastOnlineTime": "1970-01-01T00:00:10Z", "twins": twins, "conditions": [online]}
+    spec = {"deviceModelRef": {"name": "m"}, "nodeName": "n1", "properties": [{"name": "power"}, {"name": "energy"}]}
+    value: dict[str, Any] = {"metadata": {"name": "x"}, "spec": spec, "status": status}
+
+    def shown() -> dict[str, Any]:
+        return {column.name: column.cell(value, 40_000) for column in kind.columns}
+
+    assert {**shown(), "Age": ""} == {
+        "Name": "x", "Model": "m", "Node": "n1", "State": "offline", "Twins": "1/2", "Last Online": "30s ago",
+        "Age": "", "Reason": "no answer within 1000 ms",
+    }  # fmt: skip
+    missing = {"type": "Compiled", "status": "False", "reason": "DeviceModelNotFound", "message": "no DeviceModel m"}
+    value["status"] = {"conditions": [missing]}
+    assert shown() | {"Age": ""} == {
+        "Name": "x", "Model": "m", "Node": "n1", "State": "DeviceModelNotFound", "Twins": "0/2",
+        "Last Online": "<never>", "Age": "", "Reason": "no DeviceModel m",
+    }  # fmt: skip
 
 
 _SMALLEST: dict[str, Any] = {

@@ -45,7 +45,8 @@ def mapping_lines(value: dict[str, Any], indent: str) -> list[str]:
         if not shown(key, inner):
             continue
         if isinstance(inner, dict | list):
-            made.extend([indent + titled(key), *lines(inner, indent + "  ")])
+            below = lines(inner, indent + "  ")
+            made.extend([indent + titled(key), *below] if below else [])
         else:
             made.append(f"{indent}{titled(key):<20} {leaf(key, inner)}")
     return made

@@ -23,6 +23,7 @@ from edgelite_hub.former_devices import withdraw
 from edgelite_hub.node_status import frame_bytes_max
 from edgelite_hub.objects import (
     ARTIFACTS,
+    COMPILED,
     CONFIG_MAPS,
     DEVICE_MODELS,
     DEVICES,
@@ -40,8 +41,6 @@ from edgelite_hub.objects import (
 from edgelite_hub.pod_status import CREATING, with_waiting
 from edgelite_hub.store.contract import Change, FeedEntry, Transaction
 from edgelite_protocol.messages import FRAME_BYTES_MAX_LIMIT, KIND_DEVICE, KIND_WORKLOAD
-
-COMPILED = "Compiled"  # the condition of a Device that cannot go to its node
 
 
 class FeedController:

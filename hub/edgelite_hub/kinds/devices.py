@@ -7,12 +7,12 @@ have (pushMethod), it is refused by name.
 from __future__ import annotations
 
 from .. import text_checks
-from ..objects import DEVICE_MODELS, Object
+from ..objects import COMPILED, DEVICE_MODELS, Object, get_condition
 from ..registry import Column, Kind
 from ..schema import Boolean, Integer, IntegerOrText, Mapping, Open, Refused, Sequence, Struct, Text
 from ..status import Cause, invalid_value, not_found_value
 from ..strategy import Operation, Strategy
-from .common import AGE, NAME, object_schema
+from .common import AGE, NAME, age_of, object_schema
 from .statuses import DEVICE_STATUS
 
 GROUP = "devices.kubeedge.io"
@@ -120,12 +120,42 @@ def device() -> Kind:
             NAME,
             Column("Model", lambda value, _: value["spec"]["deviceModelRef"]["name"]),
             Column("Node", lambda value, _: value["spec"].get("nodeName") or "<none>"),
-            Column("State", lambda value, _: (value.get("status") or {}).get("state", "unknown")),
-            Column("Last Online", lambda value, _: (value.get("status") or {}).get("lastOnlineTime", ""), priority=1),
+            Column("State", _state, description="What its node last said of it, or why its node does not know it."),
+            Column("Twins", _good_twins, description="Properties that were read, of all."),
+            Column("Last Online", _last_online, description="When the device last answered."),
             AGE,
+            Column("Reason", _reason, priority=1),
         ),
         strategy=Strategy(validate=[_check_properties, _check_desired]),
     )
+
+
+# ---- cells
+def _state(value: Object, now_ms: int) -> str:
+    status = value.get("status") or {}
+    compiled = get_condition(status, COMPILED)
+    return str(compiled["reason"] if compiled else status.get("state") or "unknown")
+
+
+def _good_twins(value: Object, now_ms: int) -> str:
+    names = {one["name"] for one in value["spec"].get("properties") or []}
+    good = 0
+    for twin in (value.get("status") or {}).get("twins") or []:
+        metadata = (twin.get("reported") or {}).get("metadata") or {}
+        good += twin["propertyName"] in names and metadata.get("quality") == "good"
+    return f"{good}/{len(names)}"
+
+
+def _last_online(value: Object, now_ms: int) -> str:
+    time = (value.get("status") or {}).get("lastOnlineTime")
+    return age_of(time, now_ms) + " ago" if time else "<never>"
+
+
+def _reason(value: Object, now_ms: int) -> str:
+    """Of the state: which registers are wrong, which port does not answer."""
+    status = value.get("status") or {}
+    condition = get_condition(status, COMPILED) or get_condition(status, "Online") or {}
+    return str(condition.get("message") or "")
 
 
 def _property_count(value: Object, now_ms: int) -> int:
