@@ -81,8 +81,8 @@ One hub, three nodes, each an agent with its link up over mutual TLS; the measur
 device each minute whose value stays within its deadband. "Alone" counts every page that only Python maps whole, as if
 no other Python process shared it; MB are 1024 KiB. Two things that are compared were measured in turns, in one run:
 trust the ratios more than the times. The clock's floor, written each two hours at the most, may fall outside the
-minutes that were measured: 49 KB of flash a day more. What stands beside a figure was measured or published elsewhere, on other
-machines, and is there for the order of magnitude.
+minutes that were measured: 49 KB of flash a day more. What stands beside a figure was measured or published
+elsewhere, on other machines, and is there for the order of magnitude.
 
 {table}
 """
