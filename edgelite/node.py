@@ -127,7 +127,7 @@ class Node(Owner):
         if session is not None:
             self._desired.acknowledge(session)
             self._outbox.send(session)
-        if self.journal.durable_position >= self._opened_position:  # SPEC.md, 9.1: what hello says is durable
+        if self._may_say_hello():
             deadlines.append(self.link.step(now_ms))  # last: what was just sent moves the session's deadline
         return earliest(deadlines)
 
@@ -191,6 +191,11 @@ class Node(Owner):
         self._logs.session_over()
 
     # ---- inside
+
+    def _may_say_hello(self) -> bool:
+        """What it says must be durable (SPEC.md, 9.1), so this start's first sync comes before it. A medium that fails
+        keeps no node out of reach: what was read back from it counts then."""
+        return self.journal.durable_position >= self._opened_position or self.journal.trouble is not None
 
     def _tell_trouble(self) -> None:
         """Once when nothing becomes durable any more, and once when it does again."""

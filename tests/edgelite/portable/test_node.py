@@ -45,6 +45,21 @@ def test_no_hello_before_the_first_sync():
     assert bench.hub.hellos[-1][m.HELLO_REVISION] == 1
 
 
+def test_a_medium_that_fails_from_the_start_keeps_no_node_out_of_reach():
+    bench = live_bench()
+    put_workload(bench.hub, "one")
+    bench.run(100)
+    bench = bench.restarted()
+    bench.syncs_held = True
+    bench.run(100)
+    for token in bench.held:
+        bench.node.sync_failed(token, "input/output error", bench.now_ms)
+    bench.run(100)
+    assert bench.hub.hellos[-1][m.HELLO_REVISION] == 1 and len(bench.hub.hellos) == 2
+    assert bench.node.link.live
+    assert any("cannot be written" in text for _, text in bench.lines)
+
+
 def test_an_entry_is_applied_then_acknowledged():
     bench = live_bench()
     put_workload(bench.hub, "one")
