@@ -42,9 +42,18 @@ class PeerIdentity:
     def is_expired(self, now_ms: int) -> bool:
         return now_ms >= self.not_after_ms
 
-    def wants_renewal(self, now_ms: int) -> bool:
+    @property
+    def renewal_ms(self) -> int:
         over, parts = RENEW_AFTER_PARTS
-        return (now_ms - self.not_before_ms) * parts >= (self.not_after_ms - self.not_before_ms) * over
+        return self.not_before_ms + -(-(self.not_after_ms - self.not_before_ms) * over // parts)
+
+    def wants_renewal(self, now_ms: int) -> bool:
+        return now_ms >= self.renewal_ms
+
+    def session_ends_ms(self, now_ms: int) -> int:
+        """When a session that begins now has to begin again: where renewal becomes due, since only a welcome asks
+        for it; where it is due already and asked for, with the certificate."""
+        return self.not_after_ms if self.wants_renewal(now_ms) else self.renewal_ms
 
 
 def parse_identity(der: bytes) -> PeerIdentity:

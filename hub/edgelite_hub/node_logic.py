@@ -36,6 +36,7 @@ from edgelite_protocol.session import ENDED
 
 # The hub is no constrained device: it takes 16 kB frames, which saves a node with a backlog three headers of four.
 LIMITS = Limits(frame_bytes_max=16 * 1024, bulk_bytes_max=2048)
+CLOCK_LOOK_MS = 3_600_000
 
 
 class NodeConnection:
@@ -61,6 +62,7 @@ class NodeConnection:
         self._diverged = False  # DIVERGED came: `adopt` may be sent
         self._adopt_due = False
         self._adopting = False
+        self._ends_unix_ms: int | None = None  # since the welcome: when the certificate asks for a new session
 
     @property
     def node(self) -> str:
@@ -88,7 +90,20 @@ class NodeConnection:
         self._at_end = True
 
     def step(self, now_ms: int) -> int | None:
-        return self.session.step(now_ms)
+        again_ms = self._begin_again_ms(now_ms)
+        if again_ms == now_ms:
+            self.refuse("renewal_due", "this session's certificate ends: renew it, come back with the new one", now_ms)
+        deadline_ms = self.session.step(now_ms)
+        if again_ms is None or self.is_over:
+            return deadline_ms
+        return again_ms if deadline_ms is None else min(again_ms, deadline_ms)
+
+    def _begin_again_ms(self, now_ms: int) -> int | None:
+        """When to look at the certificate's time again, now where it has come; None before the welcome. The hub's
+        clock may be set, so an hour at most."""
+        if self._ends_unix_ms is None or self.is_over:
+            return None
+        return now_ms + max(0, min(self._ends_unix_ms - self._environment.unix_ms(), CLOCK_LOOK_MS))
 
     def data_to_send(self, size_bytes_max: int) -> bytes:
         if not self.is_over:
@@ -279,6 +294,8 @@ class NodeConnection:
         if greeting.mode == m.MODE_DIVERGED:
             self.session.snapshot_offer(greeting.epoch, greeting.revision)
         self.live = Live(self._hello[m.HELLO_JOURNAL_ID], self._hello[m.HELLO_INSTANCE])
+        if self.identity is not None:
+            self._ends_unix_ms = self.identity.session_ends_ms(self._environment.unix_ms())
         self.fleet.welcomed(self, now_ms)
         for note in (_MODE_NOTES[greeting.mode], *greeting.notes):
             self._environment.log(f"node {self.node}: {note}")

@@ -292,6 +292,25 @@ def test_renewal_is_wanted_after_two_thirds_and_works_in_a_session(world: World)
     assert m.WELCOME_RENEW not in node.connect().welcome
 
 
+def test_a_session_that_never_breaks_does_not_outlive_its_certificate(world: World) -> None:
+    """Renewal is asked for by a welcome, so a link that is never cut needs a new session when it becomes due."""
+    lifetime_ms = world.environment.settings.certificate_lifetime_ms
+    node = world.join("n1").connect()
+    begun_ms = world.unix_ms
+    while not node.end:
+        world.advance(200_000)
+        assert world.unix_ms - begun_ms < lifetime_ms, "it ends before the certificate"
+    assert node.end == "renewal_due"
+    assert world.unix_ms >= node.identity.renewal_ms
+    assert node.connect().welcome[m.WELCOME_RENEW] is True
+    world.advance(200_000)
+    assert node.end == "", "it has been asked, and may stay while the certificate lasts"
+    while not node.end:
+        world.advance(200_000)
+    assert node.end == "renewal_due"
+    assert node.identity.is_expired(world.unix_ms)
+
+
 def test_deleting_a_node_ends_its_session_and_revokes_its_certificates(world: World) -> None:
     node = world.join("n1").connect()
     world.delete(NODES, "n1")
