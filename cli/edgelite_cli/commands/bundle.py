@@ -115,7 +115,9 @@ def pack(port: str, target: Path) -> int:
 def main(arguments: list[str]) -> int:
     made = options.parser("bundle", "Pack what goes onto a device, without hub and simulator.")
     made.add_argument("--port", choices=sorted(PORTS), required=True, help="the platform that the device runs")
-    made.add_argument("--out", type=Path, metavar="FILE", help="the archive (default: edgelite-PORT-VERSION.tar.gz)")
+    made.add_argument(
+        "-o", "--out", type=Path, metavar="FILE", help="the archive (default: edgelite-PORT-VERSION.tar.gz)"
+    )
     given = made.parse_args(arguments)
     target = given.out or Path(f"edgelite-{given.port}-{__version__}.tar.gz")
     try:

@@ -23,6 +23,7 @@ _edgelite() {
       else COMPREPLY=($(compgen -W "$(_edgelite_names "${COMP_WORDS[2]}")" -- "$word")); fi ;;
     logs) COMPREPLY=($(compgen -W "$(_edgelite_names pods)" -- "$word")) ;;
     telemetry) COMPREPLY=($(compgen -W "$(_edgelite_names devices)" -- "$word")) ;;
+    adopt) COMPREPLY=($(compgen -W "$(_edgelite_names nodes)" -- "$word")) ;;
     token) COMPREPLY=($(compgen -W "create list revoke" -- "$word")) ;;
     completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$word")) ;;
     *) COMPREPLY=($(compgen -f -- "$word")) ;;
@@ -42,6 +43,7 @@ complete -c edgelite -f -n __fish_use_subcommand -a "@COMMANDS@"
 complete -c edgelite -f -n "__fish_seen_subcommand_from get describe delete" -a "@KINDS@"
 complete -c edgelite -f -n "__fish_seen_subcommand_from logs" -a "(__edgelite_names pods)"
 complete -c edgelite -f -n "__fish_seen_subcommand_from telemetry" -a "(__edgelite_names devices)"
+complete -c edgelite -f -n "__fish_seen_subcommand_from adopt" -a "(__edgelite_names nodes)"
 complete -c edgelite -f -n "__fish_seen_subcommand_from token" -a "create list revoke"
 complete -c edgelite -F -n "__fish_seen_subcommand_from apply push"
 """

@@ -41,36 +41,47 @@ def targets(arguments: argparse.Namespace, client: Client) -> Iterator[Target]:
             yield resource, default, name
 
 
-def delete(client: Client, target: Target, arguments: argparse.Namespace) -> bool:
-    """True where the server took it; an object that is absent is a failure unless --ignore-not-found."""
+def grace_seconds(arguments: argparse.Namespace) -> int | None:
+    """For the hub 0 means not to wait for the node, which only --force may ask for."""
+    if arguments.force:
+        return 0
+    if arguments.now or arguments.grace_period == 0:
+        return 1
+    return arguments.grace_period  # type: ignore[no-any-return]
+
+
+def delete(client: Client, target: Target, arguments: argparse.Namespace) -> str | None:
+    """The uid of what the hub took, None where it took nothing; an absent object is a failure unless
+    --ignore-not-found."""
     resource, namespace, name = target
-    seconds = 0 if arguments.now else arguments.grace_period
-    query: Query = {"gracePeriodSeconds": seconds}
+    query: Query = {"gracePeriodSeconds": grace_seconds(arguments)}
     try:
-        client.request("DELETE", resource.path(namespace, name), query)
+        answer = client.request("DELETE", resource.path(namespace, name), query)
     except ApiError as error:
         if error.code == 404 and arguments.ignore_not_found:
-            return True
+            return ""
         sys.stderr.write(f"edgelite: {error.text}\n")
-        return False
+        return None
     sys.stdout.write(f"{resource.title(name)} deleted\n")
-    return True
+    told = answer["details"] if answer.get("kind") == "Status" else answer["metadata"]
+    return str(told.get("uid", ""))
 
 
-def is_gone(client: Client, target: Target) -> bool:
+def is_gone(client: Client, target: Target, uid: str) -> bool:
+    """Also where another has its name by now, as a DaemonSet's next Pod has."""
     resource, namespace, name = target
     try:
-        client.request("GET", resource.path(namespace, name))
+        found = client.request("GET", resource.path(namespace, name))
     except ApiError as error:
         return error.code == 404
-    return False
+    return bool(uid) and found["metadata"]["uid"] != uid
 
 
-def wait(client: Client, waiting: list[Target], timeout_s: float) -> None:
+def wait(client: Client, waiting: list[tuple[Target, str]], timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
-    while waiting := [target for target in waiting if not is_gone(client, target)]:
+    while waiting := [(target, uid) for target, uid in waiting if not is_gone(client, target, uid)]:
         if time.monotonic() > deadline:
-            names = ", ".join(resource.title(name) for resource, _, name in waiting)
+            names = ", ".join(resource.title(name) for (resource, _, name), _ in waiting)
             raise Failure(
                 f"still Terminating after {timeout_s:g} s: {names}; is the node connected? --wait=false skips this"
             )
@@ -85,7 +96,10 @@ def main(arguments: list[str]) -> int:
     made.add_argument("-f", "--filename", metavar="FILE", action="append", help="what this file names")
     made.add_argument("--ignore-not-found", action="store_true", help="an absent object is no failure")
     made.add_argument("--grace-period", type=int, metavar="SECONDS", help="time between SIGTERM and SIGKILL")
-    made.add_argument("--now", action="store_true", help="no grace: SIGKILL at once")
+    made.add_argument("--now", action="store_true", help="SIGKILL a second after SIGTERM")
+    made.add_argument(
+        "--force", action="store_true", help="forget a Pod without waiting for its node, which may run it on meanwhile"
+    )
     made.add_argument("--wait", choices=("true", "false"), default="true", help="wait until they are gone (default)")
     made.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="how long to wait (default 60)")
     options.add_namespace(made)
@@ -94,7 +108,8 @@ def main(arguments: list[str]) -> int:
     wanted = list(targets(given, client))
     if not wanted:
         raise Failure("name what to delete: `edgelite delete KIND NAME` or -f FILE", EXIT_USAGE)
-    taken = [target for target in wanted if delete(client, target, given)]
+    answers = [(target, delete(client, target, given)) for target in wanted]
+    taken = [(target, uid) for target, uid in answers if uid is not None]
     if given.wait == "true":
         wait(client, taken, given.timeout)
     return 0 if len(taken) == len(wanted) else EXIT_FAILED
