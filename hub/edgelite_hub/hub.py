@@ -49,6 +49,7 @@ from edgelite_hub.objects import (
     uid_of,
 )
 from edgelite_hub.registry import default_registry
+from edgelite_hub.retry import until_written
 from edgelite_hub.settings import Settings
 from edgelite_hub.store.contract import Store, Transaction
 from edgelite_hub.store.writer import Writer
@@ -228,7 +229,8 @@ class Hub:
             self._fleet_woken.clear()
             work = self.fleet.next_work(monotonic_ms())
             if work is not None:
-                work.done(await self.writer.transact(work.run), monotonic_ms())
+                result = await until_written("nodes", partial(self.writer.transact, work.run), self.log)
+                work.done(result, monotonic_ms())
                 continue
             deadline_ms = self.fleet.deadline_ms()
             if deadline_ms is None:

@@ -8,12 +8,12 @@ from functools import partial
 
 from edgelite_hub.controllers.contract import Notices
 from edgelite_hub.controllers.dispatcher import Dispatcher, Item
+from edgelite_hub.retry import until_written
 from edgelite_hub.store.contract import Change, Compacted, Transaction
 from edgelite_hub.store.writer import Writer
 from edgelite_protocol.errors import EdgeliteError
 
 CHANGES_AT_ONCE = 512  # read at once; more come in the next round
-RETRY_S = 5.0  # after a failure of the store's medium: it may be full only for now
 
 
 class ControllerLoop:
@@ -44,9 +44,8 @@ class ControllerLoop:
                 try:
                     await self._catch_up()
                 except EdgeliteError as error:
-                    self._log(f"controllers: {error}; trying again in {RETRY_S:.0f} s")
-                    await asyncio.sleep(RETRY_S)
-                    await self._start_over()
+                    self._log(f"controllers: {error}; taking everything as changed")
+                    await until_written("controllers", self._start_over, self._log)
         finally:
             unsubscribe()
 
