@@ -67,6 +67,7 @@ REFUSALS = (
     "unsupported_version",
     "wrong_node",
 )
+NODE_STOPPING = "node_stopping"  # what we say when we stop
 LINK_LOST = "link_lost"  # how a session calls the end of its channel
 OPEN_TIMEOUT_MS = 90_000  # several addresses of one name, each with the port's own timeout
 
@@ -191,7 +192,7 @@ class Link(Channel):
             self._note_end(self._close_reason)
         elif event.code in REFUSALS:
             self._refuse(event)
-        else:
+        elif event.by_peer or event.code != NODE_STOPPING:  # our own stop has its line already
             self._note_end(": ".join([part for part in (event.code, event.text) if part]) or "ended")
         self._fire(ENDED, now_ms)
 
@@ -264,7 +265,7 @@ class Link(Channel):
 
     def _do_goodbye(self, now_ms: int) -> None:
         if self.session is not None:
-            self.session.end("node_stopping", "", now_ms)
+            self.session.end(NODE_STOPPING, "", now_ms)
         self._do_abort(now_ms)
 
     def _do_abort(self, _now_ms: int) -> None:

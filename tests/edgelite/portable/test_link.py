@@ -226,6 +226,17 @@ def test_stop_while_live_says_goodbye():
     assert bench.taken(Open) == []
 
 
+def test_our_own_stop_is_not_told_as_a_lost_link():
+    bench = Bench(Link)
+    make_live(bench, 0)
+    bench.taken(Log)
+    bench.session.events.append(Ended("node_stopping", "", False))
+    bench.link.stop(5)
+    bench.link.received(b"", 5)
+    bench.link.closed("closed", 6)
+    assert bench.taken(Log) == []
+
+
 def test_stop_in_every_state_ends_stopped():
     for state in (RESTING, FENCED, OPENING, GREETING, CLOSING):
         bench = Bench(Link)
