@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from edgelite_hub.artifact_names import DIGEST_PREFIX
-from edgelite_hub.feed_values import decode_value
-from edgelite_hub.objects import ARTIFACTS, Object, make_uid, new_object, rfc3339
-from edgelite_hub.private_files import make_private_directory, sync_directory
+from edgelite_hub.compiler.artifact_names import DIGEST_PREFIX
+from edgelite_hub.model.objects import ARTIFACTS, Object, make_uid, new_object, rfc3339
+from edgelite_hub.nodes.feed_values import decode_value
+from edgelite_hub.security.private_files import make_private_directory, sync_directory
 from edgelite_hub.store.contract import Transaction
 from edgelite_protocol import messages as m
 from edgelite_protocol.digest import sha256

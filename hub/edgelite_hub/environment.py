@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edgelite_hub.ca import Authority
-from edgelite_hub.registry import Registry, default_registry
+from edgelite_hub.kinds import default_registry
+from edgelite_hub.model.registry import Registry
+from edgelite_hub.security.ca import Authority
 from edgelite_hub.settings import Settings
 
 

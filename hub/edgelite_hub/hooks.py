@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from edgelite_hub import tokens
 from edgelite_hub.environment import Environment
-from edgelite_hub.objects import JOIN_TOKENS, Object
-from edgelite_hub.registry import Registry
-from edgelite_hub.status import Cause, invalid
-from edgelite_hub.strategy import Operation
+from edgelite_hub.model.objects import JOIN_TOKENS, Object
+from edgelite_hub.model.registry import Registry
+from edgelite_hub.model.status import Cause, invalid
+from edgelite_hub.model.strategy import Operation
+from edgelite_hub.security import tokens
 
 
 def install(registry: Registry, environment: Environment) -> None:

@@ -19,11 +19,9 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
-from edgelite_hub import admin, artifacts, hooks, telemetry, tokens
-from edgelite_hub.artifact_names import is_tag
+from edgelite_hub import artifacts, hooks, telemetry
 from edgelite_hub.artifacts import ArtifactFiles, ArtifactRefused, Upload
-from edgelite_hub.authz import ADMIN, ANONYMOUS, Subject
-from edgelite_hub.ca import load_or_create_authority
+from edgelite_hub.compiler.artifact_names import is_tag
 from edgelite_hub.controllers.contract import Notices
 from edgelite_hub.controllers.daemonsets import DaemonSetController
 from edgelite_hub.controllers.dispatcher import Dispatcher
@@ -32,13 +30,8 @@ from edgelite_hub.controllers.loop import ControllerLoop
 from edgelite_hub.controllers.nodes import NodeController
 from edgelite_hub.controllers.pods import PodController
 from edgelite_hub.environment import Environment
-from edgelite_hub.feed import epoch_of
-from edgelite_hub.fleet import Fleet
-from edgelite_hub.logs import LogOptions, LogStream
-from edgelite_hub.node_logic import NodeConnection
-from edgelite_hub.node_server import NodeServer, monotonic_ms
-from edgelite_hub.node_status import READY
-from edgelite_hub.objects import (
+from edgelite_hub.kinds import default_registry
+from edgelite_hub.model.objects import (
     NODES,
     Object,
     get_condition,
@@ -48,8 +41,16 @@ from edgelite_hub.objects import (
     rfc3339,
     uid_of,
 )
-from edgelite_hub.registry import default_registry
+from edgelite_hub.nodes.feed import epoch_of
+from edgelite_hub.nodes.fleet import Fleet
+from edgelite_hub.nodes.logs import LogOptions, LogStream
+from edgelite_hub.nodes.node_logic import NodeConnection
+from edgelite_hub.nodes.node_server import NodeServer, monotonic_ms
+from edgelite_hub.nodes.node_status import READY
 from edgelite_hub.retry import until_written
+from edgelite_hub.security import admin, tokens
+from edgelite_hub.security.authz import ADMIN, ANONYMOUS, Subject
+from edgelite_hub.security.ca import load_or_create_authority
 from edgelite_hub.settings import Settings
 from edgelite_hub.store.contract import Store, Transaction
 from edgelite_hub.store.writer import Writer

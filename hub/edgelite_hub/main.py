@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from edgelite_hub import options
 from edgelite_hub.api.app import create_app
 from edgelite_hub.api_server import ApiServer
-from edgelite_hub.ca import ensure_server_certificate
 from edgelite_hub.hub import Hub
-from edgelite_hub.node_server import NodeServer, node_ssl_context
-from edgelite_hub.private_files import make_private_directory, write_private
+from edgelite_hub.nodes.node_server import NodeServer, node_ssl_context
 from edgelite_hub.routes import extra_routes
+from edgelite_hub.security.ca import ensure_server_certificate
+from edgelite_hub.security.private_files import make_private_directory, write_private
 from edgelite_hub.settings import Settings, default_data_directory
 from edgelite_hub.store.contract import REVISIONS_PER_MILLISECOND
 from edgelite_hub.store.sqlite import SqliteStore

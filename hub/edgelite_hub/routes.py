@@ -10,12 +10,12 @@ from starlette.types import Receive, Scope, Send
 from edgelite_hub import telemetry
 from edgelite_hub.api.errors import json_response
 from edgelite_hub.api.requests import flag, number, require, subject_of
-from edgelite_hub.artifact_names import TAG_DEFAULT
 from edgelite_hub.artifacts import ArtifactRefused
+from edgelite_hub.compiler.artifact_names import TAG_DEFAULT
 from edgelite_hub.hub import Hub, NodeUnreachable
-from edgelite_hub.logs import LogOptions, LogStream, read
-from edgelite_hub.objects import ARTIFACTS, DEVICES, PODS, Object, node_of, parse_rfc3339
-from edgelite_hub.status import StatusError, bad_request, not_found, too_large
+from edgelite_hub.model.objects import ARTIFACTS, DEVICES, PODS, Object, node_of, parse_rfc3339
+from edgelite_hub.model.status import StatusError, bad_request, not_found, too_large
+from edgelite_hub.nodes.logs import LogOptions, LogStream, read
 
 
 def extra_routes(hub: Hub) -> list[BaseRoute]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgelite_hub.objects import DEVICES, Object, rfc3339_ms
+from edgelite_hub.model.objects import DEVICES, Object, rfc3339_ms
 from edgelite_hub.settings import Settings
 from edgelite_hub.store.contract import Sample, Transaction
 from edgelite_protocol.values import is_finite, to_text

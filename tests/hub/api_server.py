@@ -18,8 +18,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from edgelite_hub.api.app import create_app
-from edgelite_hub.authz import ADMIN, ANONYMOUS, Subject
-from edgelite_hub.registry import Registry, default_registry
+from edgelite_hub.kinds import default_registry
+from edgelite_hub.model.registry import Registry
+from edgelite_hub.security.authz import ADMIN, ANONYMOUS, Subject
 from edgelite_hub.store.contract import Store
 from edgelite_hub.store.memory import MemoryStore
 from edgelite_hub.store.writer import Writer

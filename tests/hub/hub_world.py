@@ -13,9 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from edgelite_hub import tokens
 from edgelite_hub.artifacts import ArtifactFiles, note_pushed
-from edgelite_hub.ca import Authority, create_authority
 from edgelite_hub.controllers.contract import Notices
 from edgelite_hub.controllers.daemonsets import DaemonSetController
 from edgelite_hub.controllers.dispatcher import Dispatcher
@@ -23,11 +21,7 @@ from edgelite_hub.controllers.feeds import FeedController
 from edgelite_hub.controllers.nodes import NodeController
 from edgelite_hub.controllers.pods import PodController
 from edgelite_hub.environment import Environment
-from edgelite_hub.fleet import Fleet
-from edgelite_hub.identity import PeerIdentity, parse_identity
-from edgelite_hub.join_logic import join
-from edgelite_hub.node_logic import NodeConnection
-from edgelite_hub.objects import (
+from edgelite_hub.model.objects import (
     ARTIFACTS,
     CONFIG_MAPS,
     DAEMON_SETS,
@@ -40,6 +34,12 @@ from edgelite_hub.objects import (
     new_object,
     rfc3339,
 )
+from edgelite_hub.nodes.fleet import Fleet
+from edgelite_hub.nodes.join_logic import join
+from edgelite_hub.nodes.node_logic import NodeConnection
+from edgelite_hub.security import tokens
+from edgelite_hub.security.ca import Authority, create_authority
+from edgelite_hub.security.identity import PeerIdentity, parse_identity
 from edgelite_hub.settings import Settings
 from edgelite_hub.store.contract import Store, Transaction
 from edgelite_hub.store.memory import MemoryStore

@@ -77,7 +77,7 @@ def test_the_api_stays_small() -> None:
     program = """
 import sys, uvicorn, uvicorn.protocols.http.h11_impl
 from edgelite_hub.api.app import create_app
-from edgelite_hub.registry import default_registry
+from edgelite_hub.kinds import default_registry
 from edgelite_hub.store.sqlite import SqliteStore
 default_registry()
 resident = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmRSS")]

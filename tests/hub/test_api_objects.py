@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from edgelite_hub.api import lists
-from edgelite_hub.authz import NODE, Subject
-from edgelite_hub.objects import parse_rfc3339
-from edgelite_hub.registry import default_registry
+from edgelite_hub.kinds import default_registry
+from edgelite_hub.model.objects import parse_rfc3339
+from edgelite_hub.model.strategy import Operation
+from edgelite_hub.model.verbs import Verbs
+from edgelite_hub.security.authz import NODE, Subject
 from edgelite_hub.store.contract import Transaction
-from edgelite_hub.strategy import Operation
-from edgelite_hub.verbs import Verbs
 from tests.hub.api_server import Api, config_map, pod, serving
 
 PODS = "/api/v1/namespaces/default/pods"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from edgelite_hub import artifacts
-from edgelite_hub.artifact_names import ImageReference, parse_image
 from edgelite_hub.artifacts import ArtifactFiles, ArtifactRefused
+from edgelite_hub.compiler.artifact_names import ImageReference, parse_image
 from tests.hub.hub_world import World
 
 

@@ -6,8 +6,9 @@ import itertools
 
 import pytest
 
-from edgelite_hub.authz import ADMIN, ANONYMOUS, EXPIRED_NODE, NODE, Subject, authorize
-from edgelite_hub.registry import ALL_VERBS, default_registry
+from edgelite_hub.kinds import default_registry
+from edgelite_hub.model.registry import ALL_VERBS
+from edgelite_hub.security.authz import ADMIN, ANONYMOUS, EXPIRED_NODE, NODE, Subject, authorize
 
 VERBS = (*ALL_VERBS, "renew", "impersonate", "")
 KINDS = list(default_registry())

@@ -11,8 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from edgelite_hub import ca
-from edgelite_hub.identity import parse_identity
+from edgelite_hub.security import ca
+from edgelite_hub.security.identity import parse_identity
 from edgelite_protocol.errors import CorruptionError, ProtocolError
 from tests.hub.hub_world import AUTHORITY, START_UNIX_MS, make_csr, make_key
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from edgelite_hub.compile import compile_device, compile_workload
-from edgelite_hub.compile_environment import CannotCompile, references_of
-from edgelite_hub.feed_values import decode_value, encode_value, keep_desired_versions
-from edgelite_hub.objects import ARTIFACTS, CONFIG_MAPS, SECRETS, Object
+from edgelite_hub.compiler.compile import compile_device, compile_workload
+from edgelite_hub.compiler.compile_environment import CannotCompile, references_of
+from edgelite_hub.model.objects import ARTIFACTS, CONFIG_MAPS, SECRETS, Object
+from edgelite_hub.nodes.feed_values import decode_value, encode_value, keep_desired_versions
 from edgelite_protocol import messages as m
 
 DIGEST = "ab" * 32

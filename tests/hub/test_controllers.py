@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from edgelite_hub.authz import ADMIN, Subject
 from edgelite_hub.controllers.daemonsets import pod_name
-from edgelite_hub.objects import (
+from edgelite_hub.model.objects import (
     ARTIFACTS,
     CONFIG_MAPS,
     DAEMON_SETS,
@@ -21,9 +20,10 @@ from edgelite_hub.objects import (
     node_of,
     rfc3339,
 )
+from edgelite_hub.model.strategy import Operation
+from edgelite_hub.model.verbs import Verbs
+from edgelite_hub.security.authz import ADMIN, Subject
 from edgelite_hub.store.contract import Transaction
-from edgelite_hub.strategy import Operation
-from edgelite_hub.verbs import Verbs
 from edgelite_protocol import messages as m
 from tests.hub.hub_world import Node, World
 

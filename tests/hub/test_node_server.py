@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from edgelite_hub import node_logic
-from edgelite_hub.ca import create_authority, ensure_server_certificate
 from edgelite_hub.hub import Hub
-from edgelite_hub.node_server import NodeServer, node_ssl_context
+from edgelite_hub.nodes import node_logic
+from edgelite_hub.nodes.node_server import NodeServer, node_ssl_context
+from edgelite_hub.security.ca import create_authority, ensure_server_certificate
 from edgelite_hub.settings import Settings
 from edgelite_hub.store.memory import MemoryStore
 from edgelite_protocol import events

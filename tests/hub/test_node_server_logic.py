@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edgelite_hub.logs import LogOptions
-from edgelite_hub.node_status import DIVERGED, READY
-from edgelite_hub.objects import ADOPT_ANNOTATION, NODES, PODS, get_condition
+from edgelite_hub.model.objects import ADOPT_ANNOTATION, NODES, PODS, get_condition
+from edgelite_hub.nodes.logs import LogOptions
+from edgelite_hub.nodes.node_status import DIVERGED, READY
 from edgelite_protocol import events
 from edgelite_protocol import messages as m
 from tests.hub.hub_world import World

@@ -16,9 +16,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from edgelite_hub.compile import Compact, compile_device, compile_workload, device_key, workload_key
-from edgelite_hub.compile_environment import CannotCompile
-from edgelite_hub.objects import ARTIFACTS, CONFIG_MAPS, DEVICE_MODELS, DEVICES, PODS, Object, is_terminating, node_of
+from edgelite_hub.compiler.compile import Compact, compile_device, compile_workload, device_key, workload_key
+from edgelite_hub.compiler.compile_environment import CannotCompile
+from edgelite_hub.model.objects import (
+    ARTIFACTS,
+    CONFIG_MAPS,
+    DEVICE_MODELS,
+    DEVICES,
+    PODS,
+    Object,
+    is_terminating,
+    node_of,
+)
 from edgelite_hub.store.contract import Sample, Transaction
 from edgelite_protocol import messages as m
 from tests.hub.hub_world import START_UNIX_MS, Node, World

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelite_hub.patch import json_patch, merge_patch, strategic_merge_patch
-from edgelite_hub.registry import default_registry
-from edgelite_hub.status import StatusError
+from edgelite_hub.kinds import default_registry
+from edgelite_hub.model.patch import json_patch, merge_patch, strategic_merge_patch
+from edgelite_hub.model.status import StatusError
 
 POD = default_registry()["pods"].schema
 
@@ -190,6 +190,6 @@ def test_any_json_patch_fits_or_gets_a_status(document: Any, patch: Any) -> None
 @settings(max_examples=200, deadline=None)
 @given(document=values, patch=st.dictionaries(st.sampled_from(["a", "b", "$patch", "$setElementOrder/a"]), values))
 def test_any_strategic_patch_without_a_schema_is_a_merge_patch(document: Any, patch: Any) -> None:
-    from edgelite_hub.schema import Type
+    from edgelite_hub.model.schema import Type
 
     assert strategic_merge_patch(document, patch, Type()) == merge_patch(document, patch)

@@ -10,18 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelite_hub.admission import IGNORE, STRICT, WARN, admit
 from edgelite_hub.api import openapi
 from edgelite_hub.api.tables import table
-from edgelite_hub.authz import ADMIN, Subject
+from edgelite_hub.kinds import default_registry
 from edgelite_hub.kinds.common import AGE, NAME, duration_text, object_schema
-from edgelite_hub.objects import Object
-from edgelite_hub.registry import Kind, Registry, default_registry
-from edgelite_hub.schema import Integer, Struct
-from edgelite_hub.status import StatusError
+from edgelite_hub.model.admission import IGNORE, STRICT, WARN, admit
+from edgelite_hub.model.objects import Object
+from edgelite_hub.model.registry import Kind, Registry
+from edgelite_hub.model.schema import Integer, Struct
+from edgelite_hub.model.status import StatusError
+from edgelite_hub.model.strategy import Operation
+from edgelite_hub.model.verbs import Verbs
+from edgelite_hub.security.authz import ADMIN, Subject
 from edgelite_hub.store.memory import MemoryStore
-from edgelite_hub.strategy import Operation
-from edgelite_hub.verbs import Verbs
 from tests.hub.api_server import config_map, pod, serving
 
 REGISTRY = default_registry()

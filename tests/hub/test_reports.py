@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from edgelite_hub import telemetry
-from edgelite_hub.former_devices import FORMER_MAX, withdraw
-from edgelite_hub.objects import DEVICES, NODES, PODS, get_condition
-from edgelite_hub.pod_status import phase_of
+from edgelite_hub.model.objects import DEVICES, NODES, PODS, get_condition
+from edgelite_hub.nodes.former_devices import FORMER_MAX, withdraw
+from edgelite_hub.nodes.pod_status import phase_of
 from edgelite_hub.store.contract import Transaction
 from edgelite_protocol import messages as m
 from tests.hub.hub_world import START_UNIX_MS, Node, World

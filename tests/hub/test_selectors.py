@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgelite_hub.selectors import (
+from edgelite_hub.model.selectors import (
     REQUIREMENTS_MAX,
     matches_label_selector,
     parse_field_selector,
     parse_label_selector,
     parse_selector,
 )
-from edgelite_hub.status import StatusError
+from edgelite_hub.model.status import StatusError
 
 LABELS = {"app": "web", "tier": "front", "example.com/x": "1", "empty": ""}
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from edgelite_hub import tokens
-from edgelite_hub.join_logic import FAILURES_MAX, JoinLimiter, join
-from edgelite_hub.objects import JOIN_TOKENS, NODES, Object
+from edgelite_hub.model.objects import JOIN_TOKENS, NODES, Object
+from edgelite_hub.nodes.join_logic import FAILURES_MAX, JoinLimiter, join
+from edgelite_hub.security import tokens
 from edgelite_protocol.errors import ProtocolError
 from tests.hub.hub_world import World, make_csr, make_key
 

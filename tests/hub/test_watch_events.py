@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelite_hub.api.watches import ADDED, DELETED, MODIFIED, events_of
-from edgelite_hub.objects import Object
-from edgelite_hub.selectors import Selector, parse_selector
+from edgelite_hub.model.objects import Object
+from edgelite_hub.model.selectors import Selector, parse_selector
 from edgelite_hub.store.contract import Transaction
 from edgelite_hub.store.memory import MemoryStore
 

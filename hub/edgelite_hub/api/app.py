@@ -9,12 +9,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
-from ..status import StatusError
-from . import discovery, openapi
-from .errors import Gate, handle_http_exception, handle_status_error
-from .handlers import Handlers
-from .hub import Hub
-from .watches import Watches
+from edgelite_hub.api import discovery, openapi
+from edgelite_hub.api.errors import Gate, handle_http_exception, handle_status_error
+from edgelite_hub.api.handlers import Handlers
+from edgelite_hub.api.hub import Hub
+from edgelite_hub.api.watches import Watches
+from edgelite_hub.model.status import StatusError
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 

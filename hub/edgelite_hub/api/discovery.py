@@ -9,12 +9,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from edgelite_hub.api.errors import json_response
+from edgelite_hub.api.hub import Hub
+from edgelite_hub.model.registry import Kind, Registry
+from edgelite_hub.model.status import no_such_path
 from edgelite_protocol.release import VERSION
-
-from ..registry import Kind, Registry
-from ..status import no_such_path
-from .errors import json_response
-from .hub import Hub
 
 KUBERNETES_MAJOR, KUBERNETES_MINOR = "1", "32"  # whose behaviour is followed
 

@@ -11,11 +11,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edgelite_hub.api.hub import Hub
+from edgelite_hub.model.status import StatusError, internal, method_not_allowed, no_such_path, unauthorized
+from edgelite_hub.security.authz import ANONYMOUS, Subject
 from edgelite_protocol.errors import EdgeliteError, PlatformError
-
-from ..authz import ANONYMOUS, Subject
-from ..status import StatusError, internal, method_not_allowed, no_such_path, unauthorized
-from .hub import Hub
 
 logger = logging.getLogger("edgelite.hub.api")
 

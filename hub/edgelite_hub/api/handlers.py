@@ -9,23 +9,23 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from ..admission import admit
-from ..authz import ADMIN, NODE, Subject
-from ..objects import Object, node_of
-from ..registry import Kind
-from ..selectors import Selector, parse_selector
-from ..status import bad_request, method_not_allowed, success
-from ..store.contract import Transaction
-from ..strategy import Operation
-from ..verbs import DeleteOptions, Verbs, ensure_default_namespace
-from . import requests
-from .errors import json_response
-from .hub import Hub
-from .lists import list_page
-from .paths import Target, parse
-from .requests import field_validation, list_options, require, subject_of
-from .tables import table, wants_table
-from .watches import Scope, Watches
+from edgelite_hub.api import requests
+from edgelite_hub.api.errors import json_response
+from edgelite_hub.api.hub import Hub
+from edgelite_hub.api.lists import list_page
+from edgelite_hub.api.paths import Target, parse
+from edgelite_hub.api.requests import field_validation, list_options, require, subject_of
+from edgelite_hub.api.tables import table, wants_table
+from edgelite_hub.api.watches import Scope, Watches
+from edgelite_hub.model.admission import admit
+from edgelite_hub.model.objects import Object, node_of
+from edgelite_hub.model.registry import Kind
+from edgelite_hub.model.selectors import Selector, parse_selector
+from edgelite_hub.model.status import bad_request, method_not_allowed, success
+from edgelite_hub.model.strategy import Operation
+from edgelite_hub.model.verbs import DeleteOptions, Verbs, ensure_default_namespace
+from edgelite_hub.security.authz import ADMIN, NODE, Subject
+from edgelite_hub.store.contract import Transaction
 
 T = TypeVar("T")
 Handler = Callable[[Request, Target], Awaitable[Response]]

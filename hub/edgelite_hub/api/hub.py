@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..authz import Subject
-from ..registry import Registry
-from ..store.writer import Writer
+from edgelite_hub.model.registry import Registry
+from edgelite_hub.security.authz import Subject
+from edgelite_hub.store.writer import Writer
 
 
 class Hub(Protocol):

@@ -7,13 +7,13 @@ import binascii
 import json
 from dataclasses import dataclass
 
-from ..objects import Object
-from ..registry import Kind
-from ..selectors import Selector
-from ..status import bad_request, expired, future_revision
-from ..store.contract import Change, Compacted
-from ..store.writer import Writer
-from .requests import ListOptions
+from edgelite_hub.api.requests import ListOptions
+from edgelite_hub.model.objects import Object
+from edgelite_hub.model.registry import Kind
+from edgelite_hub.model.selectors import Selector
+from edgelite_hub.model.status import bad_request, expired, future_revision
+from edgelite_hub.store.contract import Change, Compacted
+from edgelite_hub.store.writer import Writer
 
 Key = tuple[str, str]
 REVERTED_MAX = 1_000  # changes that one page undoes at most: each is two objects in memory

@@ -9,12 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from edgelite_hub.api.errors import json_response
+from edgelite_hub.model import schema
+from edgelite_hub.model.registry import Kind, Registry
+from edgelite_hub.model.status import no_such_path
 from edgelite_protocol.release import VERSION
-
-from .. import schema
-from ..registry import Kind, Registry
-from ..status import no_such_path
-from .errors import json_response
 
 
 def routes(registry: Registry) -> list[Route]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..registry import Kind, Registry
-from ..status import no_such_path
+from edgelite_hub.model.registry import Kind, Registry
+from edgelite_hub.model.status import no_such_path
 
 STATUS = "status"
 

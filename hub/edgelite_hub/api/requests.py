@@ -9,14 +9,14 @@ from typing import Any
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
-from .. import patch as patches
-from ..admission import IGNORE, STRICT, WARN
-from ..authz import Subject, authorize
-from ..objects import Object
-from ..registry import Kind
-from ..status import bad_request, forbidden, invalid, invalid_value, too_large, unsupported_media
-from ..validation import depth_exceeds
-from ..verbs import BACKGROUND, FOREGROUND, ORPHAN, DeleteOptions
+from edgelite_hub.model import patch as patches
+from edgelite_hub.model.admission import IGNORE, STRICT, WARN
+from edgelite_hub.model.objects import Object
+from edgelite_hub.model.registry import Kind
+from edgelite_hub.model.status import bad_request, forbidden, invalid, invalid_value, too_large, unsupported_media
+from edgelite_hub.model.validation import depth_exceeds
+from edgelite_hub.model.verbs import BACKGROUND, FOREGROUND, ORPHAN, DeleteOptions
+from edgelite_hub.security.authz import Subject, authorize
 
 BODY_BYTES_MAX = 3 * 1024 * 1024  # Kubernetes' bound; a ConfigMap's megabyte in base64 fits
 BODY_DEPTH_MAX = 64  # nothing that a kind takes is nested deeper; what handles it recurses

@@ -6,8 +6,8 @@ from typing import Any
 
 from starlette.requests import Request
 
-from ..objects import Object
-from ..registry import Kind
+from edgelite_hub.model.objects import Object
+from edgelite_hub.model.registry import Kind
 
 API_VERSION = "meta.k8s.io/v1"
 

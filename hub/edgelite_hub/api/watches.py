@@ -13,15 +13,15 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..objects import Object
-from ..registry import Kind
-from ..selectors import Selector
-from ..status import StatusError, expired, future_revision, too_many
-from ..store.base import with_revision
-from ..store.contract import Change, Compacted
-from ..store.writer import Writer
-from .errors import unexpected
-from .requests import ListOptions
+from edgelite_hub.api.errors import unexpected
+from edgelite_hub.api.requests import ListOptions
+from edgelite_hub.model.objects import Object
+from edgelite_hub.model.registry import Kind
+from edgelite_hub.model.selectors import Selector
+from edgelite_hub.model.status import StatusError, expired, future_revision, too_many
+from edgelite_hub.store.base import with_revision
+from edgelite_hub.store.contract import Change, Compacted
+from edgelite_hub.store.writer import Writer
 
 WATCHES_MAX = 256  # open at once: each is a connection and a task
 CHANGES_A_READ = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from edgelite_hub.objects import PODS, Object, is_terminating, name_of, namespace_of, rfc3339
+from edgelite_hub.model.objects import PODS, Object, is_terminating, name_of, namespace_of, rfc3339
 from edgelite_hub.store.contract import Transaction
 
 GRACE_SECONDS_DEFAULT = 30

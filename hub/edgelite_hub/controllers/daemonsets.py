@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from edgelite_hub.controllers.common import begin_deletion, owner_of
 from edgelite_hub.controllers.contract import Key, Work
-from edgelite_hub.objects import (
+from edgelite_hub.model.objects import (
     DAEMON_SETS,
     NODES,
     PODS,

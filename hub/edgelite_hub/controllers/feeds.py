@@ -12,16 +12,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator
 
-from edgelite_hub.artifact_names import parse_image
-from edgelite_hub.compile import compile_device, compile_workload, device_key, terminating, workload_key
-from edgelite_hub.compile_environment import CannotCompile, Lookup, references_of
+from edgelite_hub.compiler.artifact_names import parse_image
+from edgelite_hub.compiler.compile import compile_device, compile_workload, device_key, terminating, workload_key
+from edgelite_hub.compiler.compile_environment import CannotCompile, Lookup, references_of
 from edgelite_hub.controllers.common import desire, update_pod
 from edgelite_hub.controllers.contract import Key, Work
-from edgelite_hub.departures import confirm_gone
-from edgelite_hub.feed_values import decode_value, encode_value, keep_desired_versions, value_bytes_max
-from edgelite_hub.former_devices import withdraw
-from edgelite_hub.node_status import frame_bytes_max
-from edgelite_hub.objects import (
+from edgelite_hub.model.objects import (
     ARTIFACTS,
     COMPILED,
     CONFIG_MAPS,
@@ -38,7 +34,11 @@ from edgelite_hub.objects import (
     remove_condition,
     set_condition,
 )
-from edgelite_hub.pod_status import CREATING, with_waiting
+from edgelite_hub.nodes.departures import confirm_gone
+from edgelite_hub.nodes.feed_values import decode_value, encode_value, keep_desired_versions, value_bytes_max
+from edgelite_hub.nodes.former_devices import withdraw
+from edgelite_hub.nodes.node_status import frame_bytes_max
+from edgelite_hub.nodes.pod_status import CREATING, with_waiting
 from edgelite_hub.store.contract import Change, FeedEntry, Transaction
 from edgelite_protocol.messages import FRAME_BYTES_MAX_LIMIT, KIND_DEVICE, KIND_WORKLOAD
 

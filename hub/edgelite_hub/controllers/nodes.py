@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edgelite_hub.controllers.contract import Key, Work
-from edgelite_hub.objects import ADOPT_ANNOTATION, NODES, Object
+from edgelite_hub.model.objects import ADOPT_ANNOTATION, NODES, Object
 from edgelite_hub.store.contract import Change, Transaction
 
 

@@ -7,8 +7,17 @@ from collections.abc import Iterable
 
 from edgelite_hub.controllers.common import desire, update_pod
 from edgelite_hub.controllers.contract import Key, Work
-from edgelite_hub.departures import confirm_gone
-from edgelite_hub.objects import NODES, PODS, Object, is_terminating, name_of, namespace_of, node_of, set_condition
+from edgelite_hub.model.objects import (
+    NODES,
+    PODS,
+    Object,
+    is_terminating,
+    name_of,
+    namespace_of,
+    node_of,
+    set_condition,
+)
+from edgelite_hub.nodes.departures import confirm_gone
 from edgelite_hub.store.contract import Change, Transaction
 
 NO_SCHEDULER = "set spec.nodeName, or use a DaemonSet"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ..objects import Object
-from ..registry import Kind
-from ..status import conflict
-from ..strategy import Operation
-from .apps import daemon_set
-from .core import config_map, event, namespace, secret
-from .devices import device, device_model
-from .edgelite import artifact, join_token
-from .nodes import node
-from .pods import pod
+from edgelite_hub.kinds.apps import daemon_set
+from edgelite_hub.kinds.core import config_map, event, namespace, secret
+from edgelite_hub.kinds.devices import device, device_model
+from edgelite_hub.kinds.edgelite import artifact, join_token
+from edgelite_hub.kinds.nodes import node
+from edgelite_hub.kinds.pods import pod
+from edgelite_hub.model.objects import Object
+from edgelite_hub.model.registry import Kind, Registry
+from edgelite_hub.model.status import conflict
+from edgelite_hub.model.strategy import Operation
 
 
 def all_kinds() -> list[Kind]:
@@ -41,3 +41,8 @@ def all_kinds() -> list[Kind]:
 
     namespaces.strategy.before_delete.append(keep_while_used)
     return kinds
+
+
+def default_registry() -> Registry:
+    """A fresh table with fresh strategies, so that one hub's hooks are never another's."""
+    return Registry(all_kinds())

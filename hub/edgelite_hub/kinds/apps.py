@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..objects import PODS, Object
-from ..registry import Column, Kind
-from ..schema import Integer, IntegerOrText, Refused, Struct, Text
-from ..selectors import matches_label_selector
-from ..status import Cause, invalid_value, not_supported, required
-from ..strategy import Operation, Strategy
-from .common import AGE, NAME, label_selector, object_schema
-from .pod_schema import POD_TEMPLATE
-from .pods import check_pod_spec
-from .statuses import DAEMON_SET_STATUS
+from edgelite_hub.kinds.common import AGE, NAME, label_selector, object_schema
+from edgelite_hub.kinds.pod_schema import POD_TEMPLATE
+from edgelite_hub.kinds.pods import check_pod_spec
+from edgelite_hub.kinds.statuses import DAEMON_SET_STATUS
+from edgelite_hub.model.objects import PODS, Object
+from edgelite_hub.model.registry import Column, Kind
+from edgelite_hub.model.schema import Integer, IntegerOrText, Refused, Struct, Text
+from edgelite_hub.model.selectors import matches_label_selector
+from edgelite_hub.model.status import Cause, invalid_value, not_supported, required
+from edgelite_hub.model.strategy import Operation, Strategy
 
 _ROLLING_UPDATE = Struct(
     fields={

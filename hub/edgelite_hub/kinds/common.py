@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .. import text_checks
-from ..objects import Object, parse_rfc3339
-from ..registry import Column
-from ..schema import Boolean, Integer, Mapping, Open, Refused, Sequence, Struct, Text, Type
+from edgelite_hub.model import text_checks
+from edgelite_hub.model.objects import Object, parse_rfc3339
+from edgelite_hub.model.registry import Column
+from edgelite_hub.model.schema import Boolean, Integer, Mapping, Open, Refused, Sequence, Struct, Text, Type
 
 ANNOTATIONS_BYTES_MAX = 256 * 1024  # Kubernetes' bound on all annotations of one object
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 
-from .. import text_checks
-from ..objects import Object
-from ..registry import Column, Kind
-from ..schema import Boolean, Integer, Mapping, Open, Sequence, Struct, Text
-from ..status import Cause, duplicate, forbidden, forbidden_value, invalid_value
-from ..strategy import Operation, Strategy
-from .common import AGE, NAME, age_of, object_schema
-from .statuses import NAMESPACE_STATUS
+from edgelite_hub.kinds.common import AGE, NAME, age_of, object_schema
+from edgelite_hub.kinds.statuses import NAMESPACE_STATUS
+from edgelite_hub.model import text_checks
+from edgelite_hub.model.objects import Object
+from edgelite_hub.model.registry import Column, Kind
+from edgelite_hub.model.schema import Boolean, Integer, Mapping, Open, Sequence, Struct, Text
+from edgelite_hub.model.status import Cause, duplicate, forbidden, forbidden_value, invalid_value
+from edgelite_hub.model.strategy import Operation, Strategy
 
 DEFAULT_NAMESPACE = "default"
 DATA_BYTES_MAX = 1024 * 1024  # Kubernetes' bound on a ConfigMap or Secret

@@ -6,14 +6,14 @@ have (pushMethod), it is refused by name.
 
 from __future__ import annotations
 
-from .. import text_checks
-from ..objects import COMPILED, DEVICE_MODELS, Object, get_condition
-from ..registry import Column, Kind
-from ..schema import Boolean, Integer, IntegerOrText, Mapping, Open, Refused, Sequence, Struct, Text
-from ..status import Cause, invalid_value, not_found_value
-from ..strategy import Operation, Strategy
-from .common import AGE, NAME, age_of, object_schema
-from .statuses import DEVICE_STATUS
+from edgelite_hub.kinds.common import AGE, NAME, age_of, object_schema
+from edgelite_hub.kinds.statuses import DEVICE_STATUS
+from edgelite_hub.model import text_checks
+from edgelite_hub.model.objects import COMPILED, DEVICE_MODELS, Object, get_condition
+from edgelite_hub.model.registry import Column, Kind
+from edgelite_hub.model.schema import Boolean, Integer, IntegerOrText, Mapping, Open, Refused, Sequence, Struct, Text
+from edgelite_hub.model.status import Cause, invalid_value, not_found_value
+from edgelite_hub.model.strategy import Operation, Strategy
 
 GROUP = "devices.kubeedge.io"
 VERSION = "v1beta1"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import text_checks
-from ..objects import Object
-from ..registry import READ_VERBS, Column, Kind
-from ..schema import Integer, Open, Struct, Text
-from .common import AGE, LABELS, NAME, object_schema
+from edgelite_hub.kinds.common import AGE, LABELS, NAME, object_schema
+from edgelite_hub.model import text_checks
+from edgelite_hub.model.objects import Object
+from edgelite_hub.model.registry import READ_VERBS, Column, Kind
+from edgelite_hub.model.schema import Integer, Open, Struct, Text
 
 GROUP = "edgelite.dev"
 VERSION = "v1"

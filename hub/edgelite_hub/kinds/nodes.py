@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..objects import Object
-from ..registry import Column, Kind
-from ..schema import Boolean, Open, Sequence, Struct, Text
-from .common import AGE, NAME, object_schema
-from .statuses import NODE_STATUS
+from edgelite_hub.kinds.common import AGE, NAME, object_schema
+from edgelite_hub.kinds.statuses import NODE_STATUS
+from edgelite_hub.model.objects import Object
+from edgelite_hub.model.registry import Column, Kind
+from edgelite_hub.model.schema import Boolean, Open, Sequence, Struct, Text
 
 _ROLE_LABEL = "node-role.kubernetes.io/"
 

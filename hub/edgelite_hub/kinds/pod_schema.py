@@ -6,9 +6,20 @@ would change what the workload does and nobody here does it yet, it is refused.
 
 from __future__ import annotations
 
-from .. import text_checks
-from ..schema import Boolean, Integer, IntegerOrText, Mapping, Open, Refused, Sequence, Struct, Text, Type
-from .common import TEMPLATE_METADATA
+from edgelite_hub.kinds.common import TEMPLATE_METADATA
+from edgelite_hub.model import text_checks
+from edgelite_hub.model.schema import (
+    Boolean,
+    Integer,
+    IntegerOrText,
+    Mapping,
+    Open,
+    Refused,
+    Sequence,
+    Struct,
+    Text,
+    Type,
+)
 
 GRACE_SECONDS_DEFAULT = 30
 GRACE_SECONDS_MAX = 24 * 3600

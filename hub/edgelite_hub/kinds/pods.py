@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 
-from ..objects import NODES, Object, node_of
-from ..registry import Column, Kind
-from ..status import Cause, forbidden_value, invalid_value, not_found_value, required
-from ..strategy import Operation, Strategy
-from .common import AGE, NAME, age_of, object_schema
-from .pod_schema import POD_SPEC, VOLUME_SOURCES
-from .statuses import POD_STATUS
+from edgelite_hub.kinds.common import AGE, NAME, age_of, object_schema
+from edgelite_hub.kinds.pod_schema import POD_SPEC, VOLUME_SOURCES
+from edgelite_hub.kinds.statuses import POD_STATUS
+from edgelite_hub.model.objects import NODES, Object, node_of
+from edgelite_hub.model.registry import Column, Kind
+from edgelite_hub.model.status import Cause, forbidden_value, invalid_value, not_found_value, required
+from edgelite_hub.model.strategy import Operation, Strategy
 
 
 def pod() -> Kind:

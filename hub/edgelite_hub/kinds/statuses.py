@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .. import text_checks
-from ..schema import Boolean, Integer, Open, Sequence, Struct, Text, Type
+from edgelite_hub.model import text_checks
+from edgelite_hub.model.schema import Boolean, Integer, Open, Sequence, Struct, Text, Type
 
 
 def _status(**fields: Type) -> Struct:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 
+from edgelite_hub.store.contract import AlreadyExists, Compacted, Conflict, FeedEntry, Object
 from edgelite_protocol.digest import entry_digest
 from edgelite_protocol.errors import MisuseError
-
-from .contract import AlreadyExists, Compacted, Conflict, FeedEntry, Object
 
 Key = tuple[str, str, str]  # resource, namespace, name
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from .base import Key, ObjectTransaction, decode_object
-from .contract import (
+from edgelite_hub.store.base import Key, ObjectTransaction, decode_object
+from edgelite_hub.store.contract import (
     CHANGES_MAX_DEFAULT,
     Change,
     Compacted,
@@ -24,7 +24,7 @@ from .contract import (
     Samples,
     Transaction,
 )
-from .subscribers import Subscribers
+from edgelite_hub.store.subscribers import Subscribers
 
 T = TypeVar("T")
 Table = dict[Any, Any]

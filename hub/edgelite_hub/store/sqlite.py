@@ -12,13 +12,20 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edgelite_hub.store.base import decode_object
+from edgelite_hub.store.contract import CHANGES_MAX_DEFAULT, Change, Compacted, Object, Outcome, Transaction
+from edgelite_hub.store.sqlite_schema import (
+    check,
+    connect,
+    is_of_medium,
+    lock,
+    make_durable,
+    make_if_absent,
+    translated,
+)
+from edgelite_hub.store.sqlite_transaction import SqliteTransaction
+from edgelite_hub.store.subscribers import Subscribers
 from edgelite_protocol.errors import MisuseError
-
-from .base import decode_object
-from .contract import CHANGES_MAX_DEFAULT, Change, Compacted, Object, Outcome, Transaction
-from .sqlite_schema import check, connect, is_of_medium, lock, make_durable, make_if_absent, translated
-from .sqlite_transaction import SqliteTransaction
-from .subscribers import Subscribers
 
 T = TypeVar("T")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from .base import Key, ObjectTransaction, decode_object
-from .contract import FeedEntries, FeedEntry, Object, Position, Sample, Samples
+from edgelite_hub.store.base import Key, ObjectTransaction, decode_object
+from edgelite_hub.store.contract import FeedEntries, FeedEntry, Object, Position, Sample, Samples
 
 _FEED_COLUMNS = "revision, kind, key, value, digest"
 

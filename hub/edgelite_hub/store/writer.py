@@ -13,9 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from edgelite_hub.store.contract import Outcome, Store, Transaction
 from edgelite_protocol.errors import MisuseError
-
-from .contract import Outcome, Store, Transaction
 
 T = TypeVar("T")
 Function = Callable[[Transaction], Any]
