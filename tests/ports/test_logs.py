@@ -103,18 +103,18 @@ def test_the_budget_holds_whatever_is_written_at_each_look(store: LogStore, tmp_
             assert sizes.get("main.log", 0) < SEGMENT
 
 
-def test_a_quiet_log_is_looked_at_once_a_minute_a_growing_one_sooner(store: LogStore, tmp_path: Path) -> None:
+def test_a_quiet_log_is_looked_at_each_ten_seconds_a_growing_one_sooner(store: LogStore, tmp_path: Path) -> None:
     path = log_path(tmp_path)
     assert store.step(0) is None
     store.begin(str(path), 0)
     write(path, b"")
     assert store.step(LOOK_MS_MIN) == LOOK_MS_MIN + LOOK_MS_MAX
     write(path, b"x" * (SEGMENT // 4))
-    assert store.step(61000) == 61000 + LOOK_MS_MAX
+    assert store.step(11000) == 11000 + LOOK_MS_MAX
     write(path, b"x" * (SEGMENT // 2))
-    assert store.step(121000) == 121000 + 15000  # the last quarter fills in 30 s at that rate
+    assert store.step(21000) == 21000 + 2500  # the last quarter fills in 5 s at that rate
     write(path, b"x" * 100 * SEGMENT)
-    assert store.step(136000) == 136000 + LOOK_MS_MIN
+    assert store.step(23500) == 23500 + LOOK_MS_MIN
 
 
 def test_a_log_that_floods_from_its_start_is_looked_at_again_at_once(store: LogStore, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def test_a_process_runs_in_a_session_of_its_own_with_its_output_in_its_log(agent
     pid = agent.pid()
     agent.run_until(lambda: "err" in agent.log())
     assert agent.log() == "out\nerr\n"
+    assert Path(agent.places.log(UNIT)).stat().st_mode & 0o777 == 0o600  # output may tell secrets
     stat = proc.read_stat(pid)
     assert stat is not None and (stat.group, stat.session) == (pid, pid)
     assert agent.last_status()[m.STATUS_CONTAINER_PID] == pid

@@ -12,9 +12,9 @@ are copied to `.log.1`, then what came meanwhile, and when nothing more comes th
 between that last look and the cut is lost, a run of neighbouring lines: mostly none at some thousand lines a second; a
 writer that does nothing but write (250,000 lines a second) holds the file's lock against the cut for up to 4 ms.
 
-Nothing is looked at more often than it grows: each second while a log grows fast, each minute at rest. So a log that
-starts to grow from rest at R bytes a second may reach 60 * R before it is cut, and while no agent runs nothing cuts
-it; the first look after that does, keeping the last SEGMENT_BYTES. A full disk cuts without keeping.
+Nothing is looked at more often than it grows: each second while a log grows fast, each ten seconds at rest. So a log
+that starts to grow from rest at R bytes a second may reach 10 * R before it is cut, and while no agent runs nothing
+cuts it; the first look after that does, keeping the last SEGMENT_BYTES. A full disk cuts without keeping.
 """
 
 import errno
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 SEGMENT_BYTES = 256 * 1024  # four of them a container, 1 MiB: running, before, and up to two of the previous instance
 LOOK_MS_MIN = 1000
-LOOK_MS_MAX = 60000
+LOOK_MS_MAX = 10000  # what a burst from rest may write unseen: a card has room for seconds of it, not for a minute
+RETRY_MS = 60000  # of a rotation that failed: what failed it lasts, and each time is a line in the agent's output
 _COPY_BYTES = 65536
 _COPY_SEGMENTS_MAX = 4  # a writer that outruns the copy this far loses what the cut takes
 
@@ -107,7 +108,7 @@ class LogStore(LogStoreContract):
             return self._look(track, now_ms)
         except OSError as error:
             self._warn("cannot rotate %s: %s" % (track.path, error.strerror))
-            return LOOK_MS_MAX
+            return RETRY_MS
 
     def _look(self, track: Track, now_ms: int) -> int:
         """Rotate one log if it is time; in how many milliseconds to look at it again."""

@@ -72,8 +72,9 @@ def start_script(
     but the workload.
     """
     lines = [
+        "umask 077",
+        "exec >>%s 2>&1 </dev/null" % quoted(log_path),  # output may tell secrets: for its owner only
         "umask 022",
-        "exec >>%s 2>&1 </dev/null" % quoted(log_path),
         'read -r line </proc/self/stat; echo "$line" >child; unset line',
         "{ echo 0 >/proc/self/oom_score_adj; } 2>/dev/null",  # whatever protects the agent protects no workload
         "cd %s || exit 126" % quoted(directory),
