@@ -8,7 +8,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from edgelite_hub.store.sqlite import SqliteStore
 from edgelite_hub.store.sqlite_schema import SCHEMA_VERSION
 from edgelite_protocol.errors import CorruptionError, PlatformError
 
+NOBODY = 65534
 OBJECT: dict[str, Any] = {"metadata": {}, "spec": 1}
 
 # A child that commits pod after pod and says so after each commit; its second mode stops inside a transaction.
@@ -148,11 +150,22 @@ def test_absent_directory_is_named(tmp_path: Path) -> None:
         SqliteStore(tmp_path / "absent" / "hub.db")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_unwritable_directory_is_named(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(PlatformError, match=r"Permission denied"):
-        SqliteStore(tmp_path / "hub.db")
+@pytest.fixture
+def as_nobody() -> Iterator[None]:
+    """Root may write anywhere, so be somebody else meanwhile."""
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.seteuid(NOBODY)
+    yield
+    if was_root:
+        os.seteuid(0)
+
+
+def test_unwritable_directory_is_named(as_nobody: None) -> None:
+    with tempfile.TemporaryDirectory(prefix="edgelite-test-") as folder:
+        Path(folder).chmod(0o500)
+        with pytest.raises(PlatformError, match=r"Permission denied"):
+            SqliteStore(Path(folder) / "hub.db")
 
 
 def test_a_store_of_a_newer_program_is_refused(tmp_path: Path) -> None:

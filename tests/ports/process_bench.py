@@ -21,7 +21,7 @@ from edgelite_protocol import cbor
 from edgelite_protocol import messages as m
 
 BOOT = b"boot-boot-boot-1"
-KEY = "default/work/u1"
+KEY = "default/job/u1"
 UNIT = "u1/main"
 
 
@@ -120,7 +120,7 @@ class Agent:
     def finish(self) -> None:
         """End all that runs, then the keeper."""
         for unit in self.processes.units():
-            self.supervisor.set_desired("default/work/" + unit.partition("/")[0], None, monotonic_ms())
+            self.supervisor.set_desired("default/job/" + unit.partition("/")[0], None, monotonic_ms())
         self.run_until(lambda: not self.processes.units())
         self.processes.dismiss_keeper()
         self.processes.close()

@@ -241,7 +241,7 @@ def test_a_name_that_no_variable_can_have_is_refused(agent: Agent) -> None:
 
 @pytest.mark.parametrize("uid", ["..", "../../x", ".hidden", "a b", "ü"])
 def test_a_uid_that_is_no_file_name_is_refused(agent: Agent, uid: str) -> None:
-    key = "default/work/" + uid
+    key = "default/job/" + uid
     agent.supervisor.set_desired(key, workload("true", uid=uid), monotonic_ms())
     reasons = {"InvalidName"}
     agent.run_until(lambda: {row["reason"] for row in agent.supervisor.summary()} == reasons)
@@ -288,7 +288,7 @@ def test_the_shim_keeps_a_tenth_of_a_megabyte_at_most(agent: Agent) -> None:
     """The workload's own share is not counted, the keeper's is: once for all."""
     for number in range(3):
         form = workload("sleep", "1000", uid=f"u{number}")
-        agent.supervisor.set_desired(f"default/work/u{number}", form, monotonic_ms())
+        agent.supervisor.set_desired(f"default/job/u{number}", form, monotonic_ms())
     for number in range(3):
         agent.pid(f"u{number}/main")
     time.sleep(0.1)
@@ -441,7 +441,7 @@ def test_what_a_killed_keeper_left_unread_is_not_started_twice(agent: Agent, tmp
     keeper = agent.processes._keeper.pid()
     os.kill(keeper, signal.SIGSTOP)
     other = workload("sh", "-c", f"echo x >>{tmp_path}/starts; exec sleep 1000", uid="u2")
-    agent.supervisor.set_desired("default/work/u2", other, monotonic_ms())
+    agent.supervisor.set_desired("default/job/u2", other, monotonic_ms())
     agent.run_until(lambda: agent.state("u2/main") == "starting")
     agent.round()
     os.kill(keeper, signal.SIGKILL)
