@@ -28,6 +28,8 @@ from edgelite_protocol.errors import CorruptionError, PlatformError
 
 EXIT_TROUBLE = 1
 
+RESTORE_ADVICE = "put the data directory's backup in its place and start once with --restored (docs/hub.md)"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     settings, is_restored = options.parse(sys.argv[1:] if arguments is None else arguments)
@@ -38,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asyncio.run(_run(settings, store, is_restored))
         finally:
             store.close()
-    except (PlatformError, CorruptionError) as error:
+    except CorruptionError as error:
+        sys.stderr.write(f"edgelite hub: {error}; {RESTORE_ADVICE}\n")
+        return EXIT_TROUBLE
+    except PlatformError as error:
         sys.stderr.write(f"edgelite hub: {error}\n")
         return EXIT_TROUBLE
     except OSError as error:

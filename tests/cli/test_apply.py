@@ -76,3 +76,10 @@ def test_a_bad_file_is_named_with_the_place(tmp_path: Path, text: str, said: str
 def test_an_absent_file_is_named() -> None:
     with pytest.raises(Failure, match=r"cannot read absent\.yaml: No such file"):
         list(manifests(["absent.yaml"]))
+
+
+def test_a_manifest_too_large_for_an_annotation_goes_without_one() -> None:
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"k": "v" * 250_000}}
+    assert annotated(manifest)["metadata"]["annotations"] == {}
+    live = annotated(manifest) | {"data": {"k": "w"}}
+    assert patch_for(live, manifest)["data"] == manifest["data"]

@@ -89,6 +89,7 @@ def test_a_broken_kubeconfig_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_an_absent_kubeconfig_tells_where_it_was_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("EDGELITE_KUBECONFIG", raising=False)
     monkeypatch.setattr(kubeconfig, "candidates", lambda: [tmp_path / "nowhere"])
     with pytest.raises(Failure, match="start a hub on this machine with `edgelite hub`"):
         kubeconfig.load(None)

@@ -16,6 +16,8 @@ from edgelite_cli.main import EXIT_FAILED
 from edgelite_cli.resources import Resource, by_manifest, discover
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# All annotations of an object together hold 256 KiB. A larger manifest goes without: what it names no longer stays.
+LAST_APPLIED_BYTES_MAX = 200_000
 SUFFIXES = (".yaml", ".yml", ".json")
 
 EPILOG = """examples:
@@ -74,6 +76,8 @@ def annotated(manifest: Manifest) -> Manifest:
     metadata = dict(manifest.get("metadata") or {})
     annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != LAST_APPLIED}
     plain = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    if len(plain) > LAST_APPLIED_BYTES_MAX:
+        return manifest | {"metadata": metadata | {"annotations": annotations}}
     return manifest | {"metadata": metadata | {"annotations": annotations | {LAST_APPLIED: plain}}}
 
 

@@ -107,10 +107,23 @@ def names_only(client: Client, paths: list[str], query: Query, resource: Resourc
 
 
 def show(arguments: argparse.Namespace) -> int:
+    """Each kind of `pods,daemonsets` after the other."""
     client = options.connect(arguments)
-    kind, _, inline = arguments.kind.partition("/")
+    resources = discover(client)
+    kinds = arguments.kind.split(",")
+    if len(kinds) > 1 and (arguments.watch or arguments.name):
+        raise Failure("several kinds take neither names nor --watch", EXIT_USAGE)
+    codes = []
+    for number, kind in enumerate(kinds):
+        sys.stdout.write("\n" if number and arguments.output in (None, "wide") else "")
+        codes.append(show_kind(client, arguments, resources, kind))
+    return max(codes)
+
+
+def show_kind(client: Client, arguments: argparse.Namespace, resources: list[Resource], typed: str) -> int:
+    kind, _, inline = typed.partition("/")
     names = arguments.name or ([inline] if inline else [])
-    resource = by_name(discover(client), kind)
+    resource = by_name(resources, kind)
     everywhere = arguments.all_namespaces and not names
     namespace = None if everywhere else options.namespace(arguments, client)
     paths = [resource.path(namespace, name) for name in names] or [resource.path(namespace)]
@@ -156,7 +169,10 @@ def show_tables(
 @reporting
 def main(arguments: list[str]) -> int:
     made = options.hub_parser("get", "List objects of one kind, or show some by name.", EPILOG)
-    made.add_argument("kind", help="nodes, pods, daemonsets, devices, configmaps, ... (short names work), or KIND/NAME")
+    made.add_argument(
+        "kind",
+        help="nodes, pods, devices, ... (short names work), KIND/NAME, or several: pods,ds",
+    )
     made.add_argument("name", nargs="*", help="only these objects")
     made.add_argument("-o", "--output", choices=("wide", "yaml", "json", "name"), help="another form than the table")
     made.add_argument("-w", "--watch", action="store_true", help="go on, and print each change (Ctrl-C ends)")

@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from edgelite_cli import options, output
 from edgelite_cli.client import Client
@@ -40,19 +41,24 @@ def create(client: Client, given: argparse.Namespace) -> int:
     return 0
 
 
-def show(client: Client, given: argparse.Namespace) -> int:
-    items = client.request("GET", PATH)["items"]
-    rows = [
-        [
-            item["metadata"]["name"],
-            output.age(item["metadata"].get("creationTimestamp")),
-            str((item.get("status") or {}).get("expiresAt") or item.get("spec", {}).get("expiresAt") or ""),
-            "expired" if (item.get("status") or {}).get("expired") else "valid",
-        ]
-        for item in items
+def row(item: dict[str, Any]) -> list[str]:
+    """`id` is the second part of the token's text, and what refusals name."""
+    status, spec = item.get("status") or {}, item.get("spec") or {}
+    return [
+        item["metadata"]["name"],
+        str(status.get("id") or ""),
+        output.age(item["metadata"].get("creationTimestamp")),
+        str(spec.get("expiresAt") or ""),
+        str(status.get("uses", 0)),
+        "expired" if status.get("expired") else "valid",
     ]
-    sys.stdout.write(output.table(("NAME", "AGE", "EXPIRES", "STATE"), rows) if rows else "")
-    if not rows:
+
+
+def show(client: Client, given: argparse.Namespace) -> int:
+    rows = [row(item) for item in client.request("GET", PATH)["items"]]
+    if rows:
+        output.say(output.table(("NAME", "ID", "AGE", "EXPIRES", "USES", "STATE"), rows))
+    else:
         sys.stderr.write("No tokens found.\n")
     return 0
 
