@@ -77,7 +77,7 @@ def annotated(manifest: Manifest) -> Manifest:
     annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != LAST_APPLIED}
     plain = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
     if len(plain) > LAST_APPLIED_BYTES_MAX:
-        return manifest | {"metadata": metadata | {"annotations": annotations}}
+        return manifest
     return manifest | {"metadata": metadata | {"annotations": annotations | {LAST_APPLIED: plain}}}
 
 
