@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that `benc
 from bench import codec, journal, live
 from bench.figures import Figure, markdown, table, write_json
 
-IDLE_MINUTES = 5  # long enough to hold a keepalive at rest
+IDLE_MINUTES = 8  # two keepalive intervals at rest, so that the wire is neither flattered nor wronged
 
 
 def tell(text: str) -> None:
@@ -23,7 +23,7 @@ def tell(text: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("--idle-minutes", type=int, default=IDLE_MINUTES, help="how long the node rests (default 5)")
+    parser.add_argument("--idle-minutes", type=int, default=IDLE_MINUTES, help="how long the node rests (default 8)")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="where the figures go")
     parser.add_argument("--markdown", type=Path, help="write the page of figures here, too")
     parser.add_argument("--only", choices=("codec", "journal", "live"), action="append", help="only these parts")
