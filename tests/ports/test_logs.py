@@ -320,7 +320,9 @@ def test_a_cut_loses_what_is_written_in_one_moment_and_nothing_else(
     steps = [after - before for before, after in itertools.pairwise(edges)]
     assert min(steps) >= 1, "nothing twice, nothing out of order"
     assert len(cuts) >= 2
-    assert sum(step > 1 for step in steps) <= len(cuts)
+    # A cut may take two runs: what came between copy and cut, and, where more than a segment came since the reader
+    # read last, what lay before the segment that is kept.
+    assert sum(step > 1 for step in steps) <= 2 * len(cuts)
 
 
 def test_what_is_written_while_it_is_copied_is_kept_and_only_the_last_moment_is_lost(
