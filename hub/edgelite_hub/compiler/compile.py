@@ -37,9 +37,13 @@ def device_key(device: Object) -> str:
     return f"{namespace_of(device)}/{name_of(device)}"
 
 
+def runtime_of(pod: Object) -> str:
+    return str(pod["spec"].get("runtimeClassName") or "process")
+
+
 def compile_workload(pod: Object, lookup: Lookup) -> Compact:
     spec = pod["spec"]
-    runtime = spec.get("runtimeClassName") or "process"
+    runtime = runtime_of(pod)
     if runtime not in RUNTIMES:
         raise CannotCompile("RuntimeUnknown", f"spec.runtimeClassName {runtime}: use one of {', '.join(RUNTIMES)}")
     grace_seconds = spec.get("terminationGracePeriodSeconds")
@@ -154,6 +158,13 @@ def compile_device(device: Object, find_model: Callable[[str], Object | None]) -
         m.DEVICE_PROPERTIES: [_property(device, one, defined) for one in spec.get("properties") or []],
         m.DEVICE_GENERATION: int(device["metadata"].get("generation") or 1),
     }
+
+
+def driver_of(device: Object, compact: Compact) -> tuple[str, str]:
+    """The driver of a compiled device, and the field that named it."""
+    named_here = (device["spec"].get("protocol") or {}).get("protocolName")
+    field = "spec.protocol.protocolName" if named_here else "spec.protocol of its DeviceModel"
+    return str(compact[m.DEVICE_DRIVER]), field
 
 
 def _property(device: Object, instance: Object, defined: dict[str, Object]) -> Compact:

@@ -12,8 +12,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator
 
+from edgelite_hub.compiler.abilities import check_driver, check_runtime
 from edgelite_hub.compiler.artifact_names import parse_image
-from edgelite_hub.compiler.compile import compile_device, compile_workload, device_key, terminating, workload_key
+from edgelite_hub.compiler.compile import (
+    compile_device,
+    compile_workload,
+    device_key,
+    driver_of,
+    runtime_of,
+    terminating,
+    workload_key,
+)
 from edgelite_hub.compiler.compile_environment import CannotCompile, Lookup, references_of
 from edgelite_hub.controllers.common import desire, update_pod
 from edgelite_hub.controllers.contract import Key, Work
@@ -37,7 +46,7 @@ from edgelite_hub.model.objects import (
 from edgelite_hub.nodes.departures import confirm_gone
 from edgelite_hub.nodes.feed_values import decode_value, encode_value, keep_desired_versions, value_bytes_max
 from edgelite_hub.nodes.former_devices import withdraw
-from edgelite_hub.nodes.node_status import frame_bytes_max
+from edgelite_hub.nodes.node_status import abilities_of, frame_bytes_max
 from edgelite_hub.nodes.pod_status import CREATING, with_waiting
 from edgelite_hub.store.contract import Change, FeedEntry, Transaction
 from edgelite_protocol.messages import FRAME_BYTES_MAX_LIMIT, KIND_DEVICE, KIND_WORKLOAD
@@ -88,8 +97,10 @@ def _reconcile_pod(work: Work, node: str, namespace: str, name: str, pod: Object
     if is_terminating(pod):
         _stop_pod(work, node, wanted_key, pod, held)
         return
-    room = _room(work, node, wanted_key)
+    node_object = work.transaction.get(NODES, "", node)
+    room = _room(node_object, wanted_key)
     try:
+        check_runtime(node_object, runtime_of(pod))
         compact = compile_workload(pod, _lookup(work.transaction, namespace))
         data = encode_value(KIND_WORKLOAD, compact, room)
     except CannotCompile as error:
@@ -126,9 +137,11 @@ def _reconcile_device(work: Work, node: str, namespace: str, name: str, device: 
         if held is not None:
             _withdraw(work, node, KIND_DEVICE, key)
         return
-    room = _room(work, node, key)
+    node_object = work.transaction.get(NODES, "", node)
+    room = _room(node_object, key)
     try:
         compact = compile_device(device, lambda model: work.transaction.get(DEVICE_MODELS, namespace, model))
+        check_driver(node_object, *driver_of(device, compact))
         if held is not None and held.value is not None:
             keep_desired_versions(compact, decode_value(held.value))
         data = encode_value(KIND_DEVICE, compact, room)
@@ -151,10 +164,9 @@ def _set_compiled(work: Work, device: Object, error: CannotCompile | None) -> No
         work.transaction.update(DEVICES, namespace_of(device), name_of(device), changed)
 
 
-def _room(work: Work, node: str, key: str) -> int:
+def _room(node: Object | None, key: str) -> int:
     """What a value may have: a node says in its hello what frames it takes, and before that nobody knows."""
-    value = work.transaction.get(NODES, "", node)
-    return value_bytes_max(frame_bytes_max(value) or FRAME_BYTES_MAX_LIMIT, key)
+    return value_bytes_max(frame_bytes_max(node) or FRAME_BYTES_MAX_LIMIT, key)
 
 
 def _append(work: Work, node: str, kind: int, key: str, data: bytes) -> None:
@@ -188,10 +200,15 @@ def _bound(transaction: Transaction, resource: str, namespace: str | None) -> It
 
 
 def _of_node(change: Change, transaction: Transaction) -> list[Key]:
-    if frame_bytes_max(change.old) == frame_bytes_max(change.new):
+    if _told(change.old) == _told(change.new):
         return []
     keys = [*_bound(transaction, PODS, None), *_bound(transaction, DEVICES, None)]
     return [key for key in keys if key[1] == change.name]
+
+
+def _told(node: Object | None) -> tuple[int, Object]:
+    """What of a hello decides whether something goes to the node."""
+    return frame_bytes_max(node), abilities_of(node)
 
 
 def _pods_naming(change: Change, transaction: Transaction) -> Iterator[Key]:

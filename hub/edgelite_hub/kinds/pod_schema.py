@@ -24,7 +24,7 @@ from edgelite_hub.model.schema import (
 GRACE_SECONDS_DEFAULT = 30
 GRACE_SECONDS_MAX = 24 * 3600
 CONTAINERS_MAX = 16  # each is a process of its own on a small device
-RUNTIMES = ("process",)
+RUNTIMES = ("process", "task", "container")
 
 _ONLY_REFERENCED = {"name": Text(required=True, empty=False, check=text_checks.subdomain), "optional": Boolean()}
 _KEY_REFERENCE = Struct(
@@ -162,7 +162,10 @@ POD_SPEC = Struct(
         "containers": Sequence(item=CONTAINER, merge_key="name", items_min=1, items_max=CONTAINERS_MAX, required=True),
         "volumes": Sequence(item=_VOLUME, merge_key="name"),
         "runtimeClassName": Text(
-            required=True, enum=RUNTIMES, description="process: each container is a process of the host."
+            required=True,
+            enum=RUNTIMES,
+            description="process: each container is a process of the host; task: a Python task inside the agent. A "
+            "node that has told that it lacks the runtime is not given the Pod.",
         ),
         "nodeName": Text(check=text_checks.subdomain),
         "nodeSelector": Mapping(value=Text(check=text_checks.label_value), key_check=text_checks.label_key),

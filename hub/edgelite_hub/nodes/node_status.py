@@ -17,6 +17,9 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "armv6
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
 FRAME_ANNOTATION = "edgelite.dev/frame-bytes-max"
+ABILITIES = "abilities"  # of the status: what the node told of `runtimes`, `drivers` and `cannot`
+CANNOT_MAX = 16  # reasons that a node may give; the bounds stand in SPEC.md, section 6.3
+CANNOT_BYTES_MAX = 120
 CAPABILITY_LABELS = ("edgelite.dev/runtime-", "edgelite.dev/driver-")
 READY = "Ready"
 DIVERGED = "Diverged"
@@ -48,7 +51,15 @@ def with_hello(node: Object, hello: dict[int, Any], address: str) -> Object:
         {"type": "Hostname", "address": node["metadata"]["name"]},
     ]
     status["capacity"] = status["allocatable"] = _capacity(capabilities)
+    status[ABILITIES] = _abilities(capabilities)
     return node
+
+
+def abilities_of(node: Object | None) -> Object:
+    """{"runtimes": [...], "drivers": [...], "cannot": {...}} as the last hello told them. What it did not tell is
+    absent: nobody knows, and before the first hello nobody knows anything."""
+    found = ((node or {}).get("status") or {}).get(ABILITIES)
+    return found if isinstance(found, dict) else {}
 
 
 def frame_bytes_max(node: Object | None) -> int:
@@ -73,6 +84,19 @@ def _node_info(hello: dict[int, Any], capabilities: dict[Any, Any]) -> Object:
         "operatingSystem": _text(capabilities.get("os")) or "unknown",
         "architecture": _architecture(capabilities),
     }
+
+
+def _abilities(capabilities: dict[Any, Any]) -> Object:
+    found: Object = {key: _names(capabilities[key]) for key in ("runtimes", "drivers") if key in capabilities}
+    cannot = capabilities.get("cannot")
+    if isinstance(cannot, dict):
+        reasons = {name: text for name, text in cannot.items() if _is_reason(name) and _is_reason(text)}
+        found["cannot"] = {name: reasons[name] for name in sorted(reasons)[:CANNOT_MAX]}
+    return found
+
+
+def _is_reason(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value.encode()) <= CANNOT_BYTES_MAX
 
 
 def _labels(capabilities: dict[Any, Any]) -> dict[str, str]:

@@ -9,6 +9,7 @@ Exit codes: 0 stopped, 1 the platform failed, 2 not joined yet or wrongly config
 import gc
 import os
 
+from edgelite.devices.installed import installed_drivers
 from edgelite.driver import ConfigurationError
 from edgelite.node import Node, Platform, earliest
 from edgelite_ports.linux import clock, sd_notify
@@ -28,7 +29,6 @@ from edgelite_ports.linux.worker import Worker
 from edgelite_protocol.errors import CorruptionError, PlatformError
 
 SIGHUP, SIGINT, SIGTERM, SIGCHLD = 1, 2, 15, 17  # signal(7); signal.py would bring enum
-DRIVERS = ("modbus",)  # what hello announces; a driver is loaded when the first device needs it
 FRAME_BYTES_MAX = 16 * 1024  # a Pod with its ConfigMaps' files comes in one frame: four times the least a node takes
 ROUNDS_MAX = 100  # of effects and their immediate completions before the loop looks at descriptors again
 STOP_TIMEOUT_MS = 5_000  # a card that stalls longer keeps what it has; the journal is whole either way
@@ -68,7 +68,7 @@ class Agent:
         self._logs = LogStore(state.below("logs"), lambda text: log("warning", text))
         boot_id = clock.boot_id()
         platform = Platform(
-            *(storage, artifacts, self._logs, boot_id, os.urandom, capabilities(DRIVERS)),
+            *(storage, artifacts, self._logs, boot_id, os.urandom, capabilities(installed_drivers(os.listdir))),
             frame_bytes_max=FRAME_BYTES_MAX,
         )
         self._node = Node(config, platform)

@@ -7,6 +7,11 @@ from edgelite import __version__
 from edgelite_ports.linux import files
 from edgelite_protocol.errors import PlatformError
 
+CANNOT = {
+    "runtime-container": "this port starts no containers",
+    "runtime-task": "tasks run inside agents on MicroPython",
+}
+
 
 def capabilities(drivers: "tuple[str, ...]") -> "dict[str, object]":
     name = os.uname()
@@ -19,6 +24,7 @@ def capabilities(drivers: "tuple[str, ...]") -> "dict[str, object]":
         "runtime": "%s %d.%d.%d" % (sys.implementation.name, *sys.version_info[:3]),
         "runtimes": ["process"],
         "drivers": sorted(drivers),
+        "cannot": CANNOT,
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "cores": os.cpu_count() or 1,
     }
