@@ -29,7 +29,8 @@ def portable_core_files() -> list[Path]:
 
 def portable_port_files() -> list[Path]:
     ports = ROOM_FOLDERS["edgelite_ports"]
-    return sorted([*ports.glob("testing*.py"), *ports.glob("testing/**/*.py"), *ports.glob("micropython/**/*.py")])
+    folders = ("testing", "common", "micropython")
+    return sorted(path for folder in folders for path in ports.glob(f"{folder}/**/*.py"))
 
 
 def portable_test_files() -> list[Path]:

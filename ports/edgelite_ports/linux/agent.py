@@ -12,11 +12,11 @@ import os
 from edgelite.devices.installed import installed_drivers
 from edgelite.driver import ConfigurationError
 from edgelite.node import Node, Platform, earliest
+from edgelite_ports.common.dispatch import Dispatcher
 from edgelite_ports.linux import clock, sd_notify
 from edgelite_ports.linux.artifacts import ArtifactStore
 from edgelite_ports.linux.capabilities import capabilities
 from edgelite_ports.linux.connections import Connections
-from edgelite_ports.linux.dispatch import Dispatcher
 from edgelite_ports.linux.identity import Identity
 from edgelite_ports.linux.log import LEVELS, Log
 from edgelite_ports.linux.logs import LogStore
@@ -76,7 +76,8 @@ class Agent:
         places.make()
         self._processes = Processes(self._node.supervisor, self._loop, places, artifacts, self._logs, config.node)
         self._dispatcher = Dispatcher(
-            self._node, storage, artifacts, identity, self._processes, self._connections, self._worker, log
+            *(self._node, storage, artifacts, identity, self._processes, self._connections, self._worker, log),
+            clock.monotonic_ms,
         )
 
     def run(self) -> None:

@@ -11,11 +11,12 @@ import errno
 import os
 
 from edgelite.effects import Channel, Open
+from edgelite_ports.common.dispatch import LANE_NAMES
 from edgelite_ports.linux import resolver
 from edgelite_ports.linux.clock import monotonic_ms
 from edgelite_ports.linux.loop import READABLE, WRITABLE, Loop
 from edgelite_ports.linux.tls import TlsConnection
-from edgelite_ports.linux.worker import LANE_NAMES, Worker
+from edgelite_ports.linux.worker import Worker
 from edgelite_protocol.errors import PlatformError
 
 TYPE_CHECKING = False

@@ -12,16 +12,13 @@ The functions run off the loop's thread and must touch nothing of the core. Thei
 import _thread
 import os
 
+from edgelite_ports.common.dispatch import LANES
 from edgelite_protocol.errors import MisuseError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LANE_DISK = 0  # sync; at most one in flight, and the rare certificate
-LANE_NAMES = 1  # getaddrinfo
-LANE_INSTALL = 2  # artifacts
-LANES = 3
 JOBS_MAX = 64  # a lane; callers have at most one job in flight per purpose, so more is a bug of ours
 
 

@@ -1,35 +1,42 @@
-"""Carries out the core's effects, each by its class, and brings their completions back."""
+"""Carries out the core's effects, each by its class, and brings their completions back.
+
+Every port has this one. What differs is handed in: where the work is done that may block (a worker with threads, or
+one that does it at once), the clock, processes, connections.
+"""
 
 from edgelite import effects
-from edgelite_ports.linux.clock import monotonic_ms
-from edgelite_ports.linux.worker import LANE_DISK, LANE_INSTALL
 from edgelite_protocol.errors import EdgeliteError, MisuseError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing import Any
+
     from edgelite.node import Node
     from edgelite.storage import Storage
-    from edgelite_ports.linux.artifacts import ArtifactStore
-    from edgelite_ports.linux.connections import Connections
-    from edgelite_ports.linux.identity import Identity
-    from edgelite_ports.linux.log import Log
-    from edgelite_ports.linux.processes import Processes
-    from edgelite_ports.linux.worker import Worker
+
+LANE_DISK = 0  # sync; at most one in flight, and the rare certificate
+LANE_NAMES = 1  # lookups
+LANE_INSTALL = 2  # artifacts
+LANES = 3
 
 
 class Dispatcher:
+    """`artifacts`, `identity`, `processes`, `connections` and `log` are the port's own. `worker` has
+    `submit(lane, work, done)`: `work()` may block, `done(result, error)` comes on the loop, at once or later."""
+
     def __init__(
         self,
         node: "Node",
         storage: "Storage",
-        artifacts: "ArtifactStore",
-        identity: "Identity",
-        processes: "Processes",
-        connections: "Connections",
-        worker: "Worker",
-        log: "Log",
+        artifacts: "Any",
+        identity: "Any",
+        processes: "Any",
+        connections: "Any",
+        worker: "Any",
+        log: "Callable[[str, str], None]",
+        monotonic_ms: "Callable[[], int]",
     ) -> None:
         self._node = node
         self._storage = storage
@@ -38,6 +45,7 @@ class Dispatcher:
         self._processes = processes
         self._worker = worker
         self._log = log
+        self._now_ms = monotonic_ms
         self._table: dict[type, Callable[..., object]] = {
             effects.Sync: self._sync,
             effects.Open: connections.open,
@@ -63,18 +71,18 @@ class Dispatcher:
     def _sync(self, effect: effects.Sync) -> None:
         def done(_result: object, error: "BaseException | None") -> None:
             if error is None:
-                self._node.synced(effect.token, monotonic_ms())
+                self._node.synced(effect.token, self._now_ms())
             else:
-                self._node.sync_failed(effect.token, _text(error), monotonic_ms())
+                self._node.sync_failed(effect.token, _text(error), self._now_ms())
 
         self._worker.submit(LANE_DISK, self._storage.sync, done)
 
     def _install(self, effect: effects.InstallArtifact) -> None:
         def done(_result: object, error: "BaseException | None") -> None:
             if error is None:
-                self._node.artifact_installed(effect.digest, monotonic_ms())
+                self._node.artifact_installed(effect.digest, self._now_ms())
             else:
-                self._node.artifact_failed(effect.digest, _text(error), monotonic_ms())
+                self._node.artifact_failed(effect.digest, _text(error), self._now_ms())
 
         self._worker.submit(LANE_INSTALL, lambda: self._artifacts.install(effect.digest), done)
 
@@ -84,7 +92,7 @@ class Dispatcher:
                 self._log("warning", "artifacts that nobody needs any more: " + _text(error))
             elif result:
                 self._log("debug", "removed artifacts: %s" % (result,))
-            self._node.artifacts_collected(monotonic_ms())
+            self._node.artifacts_collected(self._now_ms())
 
         self._worker.submit(LANE_INSTALL, lambda: self._artifacts.collect_garbage(effect.named), done)
 
