@@ -58,31 +58,36 @@ class Close:
         self.channel = channel
 
 
-class StartProcess:
-    """Start one container of a workload under the runtime `process`. Completes with
-    `supervisor.started(unit, identity, now_ms)` or `supervisor.start_failed(unit, reason, message, now_ms)`;
-    later `supervisor.exited(unit, exit_code, signal, now_ms)` comes once (`exit_code` -1 where unknown)."""
+class StartUnit:
+    """Start one container of a workload under `runtime`, which is one that the port announces. Completes with
+    `supervisor.started(unit, identity, now_ms)` or `supervisor.start_failed(unit, reason, message, now_ms)`; later
+    `supervisor.exited(unit, exit_code, signal, now_ms, message)` comes once (`exit_code` -1 where unknown; `message`
+    where the runtime knows more than these)."""
 
-    def __init__(self, unit: str, workload: "dict[int, object]", container: "dict[int, object]") -> None:
+    def __init__(self, unit: str, runtime: str, workload: "dict[int, object]", container: "dict[int, object]") -> None:
         self.unit = unit  # "uid/container name"
+        self.runtime = runtime
         self.workload = workload
         self.container = container
 
 
-class AdoptProcess:
-    """Find the process again that an earlier agent started. Completes with `started`, if it still runs or ran to
+class AdoptUnit:
+    """Find again what an earlier agent started under `runtime`. Completes with `started`, if it still runs or ran to
     its end unseen (`exited` follows, with the status that was kept), or `supervisor.lost(unit, now_ms)`."""
 
-    def __init__(self, unit: str, identity: "dict[int, object]") -> None:
+    def __init__(self, unit: str, runtime: str, identity: "dict[int, object]") -> None:
         self.unit = unit
+        self.runtime = runtime
         self.identity = identity
 
 
-class SignalProcess:
-    """Send `signal` to the whole process group of the unit. No completion of its own; `exited` follows."""
+class SignalUnit:
+    """Ask the unit to end (`signal` 15), or end it (9): all that belongs to it. No completion of its own; `exited`
+    follows."""
 
-    def __init__(self, unit: str, signal: int) -> None:
+    def __init__(self, unit: str, runtime: str, signal: int) -> None:
         self.unit = unit
+        self.runtime = runtime
         self.signal = signal
 
 

@@ -82,7 +82,8 @@ class Node(Owner):
         self._patient = PatientJournal(self.journal)
         patient: Any = self._patient  # to its users it is the journal
         context = Context(patient, self._emit, self._outbox.report, self.clock, platform.random_bytes, platform.boot_id)
-        self.supervisor = Supervisor(context)
+        capabilities: Any = platform.capabilities
+        self.supervisor = Supervisor(context, capabilities.get("runtimes", ()), capabilities.get("cannot"))
         self.devices = Devices(context)
         self.link = Link(context, config, self)
         self._desired = Desired(self.journal, self._apply)

@@ -40,17 +40,19 @@ REASON_NO_RUNTIME = "RuntimeUnavailable"
 _STATUS_BYTES = 3600  # for all containers of a workload: REPORT_BYTES_MAX less the head and the CBOR around them
 _FIXED_BYTES = 190  # of one container's status without name and message: two monotonic times take half of it
 _MESSAGE_BYTES_MAX = 512
+_CANNOT_BYTES_MAX = 160  # the same text for each container of a workload
 
 
 def gone_body(uid: str) -> "dict[int, object]":
     return {REPORT: REPORT_WORKLOAD_GONE, 1: uid}
 
 
-def workload_body(workload: "Workload", time: "list[object]") -> "dict[int, object]":
+def workload_body(workload: "Workload", time: "list[object]", cannot: "str | None" = None) -> "dict[int, object]":
+    """`cannot` says why this node lacks the workload's runtime; None where it has it."""
     names = sorted(workload.units)
     containers = [_container_status(workload.units[name], len(names)) for name in names]
-    if not workload.is_process():
-        containers = [_no_runtime(container) for container in workload.containers()]
+    if cannot is not None:
+        containers = [_no_runtime(container, cannot) for container in workload.containers()]
     return {
         REPORT: REPORT_WORKLOAD,
         STATUS_UID: workload.uid,
@@ -60,12 +62,12 @@ def workload_body(workload: "Workload", time: "list[object]") -> "dict[int, obje
     }
 
 
-def _no_runtime(container: "dict[int, object]") -> "dict[int, object]":
+def _no_runtime(container: "dict[int, object]", cannot: str) -> "dict[int, object]":
     return {
         STATUS_CONTAINER_NAME: container[CONTAINER_NAME],
         STATUS_CONTAINER_STATE: "waiting",
         STATUS_CONTAINER_REASON: REASON_NO_RUNTIME,
-        STATUS_CONTAINER_MESSAGE: "this node runs the runtime process only",
+        STATUS_CONTAINER_MESSAGE: _clip(cannot, _CANNOT_BYTES_MAX),
     }
 
 

@@ -8,7 +8,7 @@ Until `restore` nothing is started, and what only the records know is stopped at
 desired workloads may be told before or after `restore`.
 """
 
-from edgelite.effects import AdoptProcess, RemoveWorkload, SignalProcess, StartProcess
+from edgelite.effects import AdoptUnit, RemoveWorkload, SignalUnit, StartUnit
 from edgelite.journal import SPACE_SUPERVISOR
 from edgelite.supervisor import backoff, status
 from edgelite.supervisor.table import (
@@ -44,7 +44,7 @@ from edgelite.supervisor.unit import (
     container_name_of,
     unit_name,
 )
-from edgelite.supervisor.workload import Workload, uid_of, uid_of_key
+from edgelite.supervisor.workload import RUNTIME_PROCESS, Workload, uid_of, uid_of_key
 from edgelite_protocol.errors import CorruptionError, MisuseError
 from edgelite_protocol.messages import CONTAINER_SIZE_BYTES, LANE_STATE
 
@@ -59,8 +59,17 @@ REASON_ARTIFACT_MISSING = "ArtifactMissing"  # a start failed because the artifa
 
 
 class Supervisor:
-    def __init__(self, context: "Context") -> None:
+    """`runtimes` are those that the port announces; `cannot` has its texts why it lacks others, by "runtime-NAME"."""
+
+    def __init__(
+        self,
+        context: "Context",
+        runtimes: "list[str] | tuple[str, ...]" = (RUNTIME_PROCESS,),
+        cannot: "dict[str, str] | None" = None,
+    ) -> None:
         self._context = context
+        self._runtimes = tuple(runtimes)
+        self._cannot_texts = cannot or {}
         self._journal = context.journal
         self._workloads: dict[str, Workload] = {}  # by uid
         self._units: dict[str, Unit] = {}  # by name
@@ -154,17 +163,18 @@ class Supervisor:
         end = End(EXIT_CODE_NOT_STARTED, 0, reason, message, None, self._context.clock.time(now_ms))
         self._ended(unit, end, 0, now_ms)
 
-    def exited(self, unit_name: str, exit_code: int, signal: int, now_ms: int) -> None:
-        """`exit_code` is -1 where it is unknown; `signal` is 0 where none ended it."""
+    def exited(self, unit_name: str, exit_code: int, signal: int, now_ms: int, message: str = "") -> None:
+        """`exit_code` is -1 where it is unknown; `signal` is 0 where none ended it; `message`, for a person, is what
+        the runtime knows beyond these."""
         unit = self._unit(unit_name)
         well = exit_code == 0 and signal == 0
         if exit_code == EXIT_CODE_UNKNOWN and signal == 0:
-            reason, message = status.REASON_UNKNOWN_END, "it ended and nobody kept its exit status"
+            reason, text = status.REASON_UNKNOWN_END, "it ended and nobody kept its exit status"
         elif signal:
-            reason, message = status.REASON_ERROR, "killed by signal %d" % signal
+            reason, text = status.REASON_ERROR, "killed by signal %d" % signal
         else:
-            reason, message = status.REASON_COMPLETED if well else status.REASON_ERROR, "exit code %d" % exit_code
-        self._note_end(unit, exit_code, signal, reason, message, now_ms)
+            reason, text = status.REASON_COMPLETED if well else status.REASON_ERROR, "exit code %d" % exit_code
+        self._note_end(unit, exit_code, signal, reason, message or text, now_ms)
 
     def lost(self, unit_name: str, now_ms: int) -> None:
         """Nothing of what should be adopted is there any more."""
@@ -196,6 +206,9 @@ class Supervisor:
 
     def _restore_unit(self, record: Record, now_ms: int) -> None:
         uid, _, container_name = record.name.partition("/")
+        if record.runtime not in self._runtimes:
+            self._forget_record(record.name)  # an agent of another port left it; nothing here could find it again
+            return
         workload = self._workloads.get(uid)
         if workload is None:
             workload = self._workloads[uid] = Workload(uid, None)
@@ -216,7 +229,7 @@ class Supervisor:
     def _reconcile(self, workload: Workload, now_ms: int) -> None:
         """Bring every unit of the workload towards what is desired of it."""
         wanted = {}
-        if workload.shall_run() and workload.is_process():
+        if workload.shall_run() and self._cannot(workload) is None:
             wanted = {container_name_of(container): container for container in workload.containers()}
         for container_name in sorted(wanted):
             if unit_name(workload.uid, container_name) not in workload.units:
@@ -224,6 +237,7 @@ class Supervisor:
         for name in sorted(workload.units):
             unit = workload.units[name]
             unit.wanted = wanted.get(unit.container_name)
+            unit.wanted_runtime = workload.runtime()
             self._reconcile_unit(workload, unit, now_ms)
         self._finish_removal(workload)
 
@@ -256,6 +270,15 @@ class Supervisor:
         if unit.wanted is not None and unit.name in self._units:
             digest = unit.digest()
             self._fire(unit, RUN if digest is None or digest in self._ready else WAIT, now_ms)
+
+    def _cannot(self, workload: Workload) -> "str | None":
+        """Why the workload's runtime is none of this node's; None where it is."""
+        runtime = workload.runtime()
+        if runtime in self._runtimes:
+            return None
+        why = self._cannot_texts.get("runtime-" + runtime)
+        has = ", ".join(sorted(self._runtimes)) or "none"
+        return "no runtime %s here, but %s" % (runtime, has) + (": " + why if why else "")
 
     def _add_unit(self, workload: Workload, container_name: str) -> Unit:
         unit = Unit(workload.uid, container_name)
@@ -297,12 +320,13 @@ class Supervisor:
     def _start(self, unit: Unit, now_ms: int) -> None:
         """Recorded first: whatever becomes of this agent, the next one looks for what may have been started."""
         unit.container = unit.wanted
+        unit.runtime = unit.wanted_runtime
         workload = self._workloads[unit.uid]
         self._write_record(unit)
-        self._context.emit(StartProcess(unit.name, workload.form, unit.container or {}))
+        self._context.emit(StartUnit(unit.name, unit.runtime, workload.form, unit.container or {}))
 
     def _adopt(self, unit: Unit, now_ms: int) -> None:
-        self._context.emit(AdoptProcess(unit.name, unit.identity))
+        self._context.emit(AdoptUnit(unit.name, unit.runtime, unit.identity))
 
     def _note_running(self, unit: Unit, now_ms: int) -> None:
         if unit.started is None:
@@ -312,11 +336,11 @@ class Supervisor:
 
     def _terminate(self, unit: Unit, now_ms: int) -> None:
         unit.deadline_ms = now_ms + self._workloads[unit.uid].grace_ms()
-        self._context.emit(SignalProcess(unit.name, SIGNAL_TERMINATE))
+        self._context.emit(SignalUnit(unit.name, unit.runtime, SIGNAL_TERMINATE))
 
     def _kill(self, unit: Unit, now_ms: int) -> None:
         unit.deadline_ms = now_ms + KILL_AGAIN_MS
-        self._context.emit(SignalProcess(unit.name, SIGNAL_KILL))
+        self._context.emit(SignalUnit(unit.name, unit.runtime, SIGNAL_KILL))
 
     def _back_off(self, unit: Unit, now_ms: int) -> None:
         if unit.last_end is not None and unit.last_end.ran():
@@ -372,7 +396,7 @@ class Supervisor:
             workload = self._workloads[uid]
             if workload.changed and workload.known:
                 workload.changed = False
-                body = status.workload_body(workload, self._context.clock.time(now_ms))
+                body = status.workload_body(workload, self._context.clock.time(now_ms), self._cannot(workload))
                 self._context.report(LANE_STATE, body, "w/" + uid)
 
     def _write_record(self, unit: Unit) -> None:

@@ -9,8 +9,8 @@ marks what a port that keeps the contract of edgelite/effects.py cannot cause; i
 # States
 IDLE = 0  # nothing of it runs and nothing is due
 WAITING = 1  # shall run; its artifact is not here yet
-STARTING = 2  # StartProcess was asked for
-ADOPTING = 3  # AdoptProcess was asked for, after a restart of the agent
+STARTING = 2  # StartUnit was asked for
+ADOPTING = 3  # AdoptUnit was asked for, after a restart of the agent
 CANCELLING = 4  # shall stop, but whether anything runs is not known before the start or adoption completes
 RUNNING = 5
 STOPPING = 6  # SIGTERM was sent, the grace period runs
@@ -48,8 +48,8 @@ EVENT_NAMES = ("run", "wait", "adopt", "stop", "started", "again", "well", "badl
 
 # Actions, by the name of the Supervisor's method
 NOTHING = ""
-START = "start"  # StartProcess
-ADOPT_PROCESS = "adopt"  # AdoptProcess
+START = "start"  # StartUnit
+ADOPT_UNIT = "adopt"  # AdoptUnit
 NOTE_RUNNING = "note_running"  # keep its identity in the journal
 TERMINATE = "terminate"  # SIGTERM to its group; the deadline is the end of the grace period
 KILL = "kill"  # SIGKILL to its group; the deadline is the next try
@@ -70,7 +70,7 @@ TABLE = (
     (
         (START, STARTING),            # RUN
         (NOTHING, WAITING),           # WAIT
-        (ADOPT_PROCESS, ADOPTING),    # ADOPT
+        (ADOPT_UNIT, ADOPTING),       # ADOPT
         (CLEAR, IDLE),                # STOP
         IMPOSSIBLE,                   # STARTED
         IMPOSSIBLE,                   # AGAIN

@@ -1,6 +1,7 @@
 """One container of a workload, as the supervisor sees it, and the record of it that outlives the agent."""
 
 from edgelite.supervisor.table import BACKOFF, COMPLETED, FAILED, IDLE
+from edgelite.supervisor.workload import RUNTIME_PROCESS
 from edgelite_protocol import cbor, schema
 from edgelite_protocol.digest import sha256
 from edgelite_protocol.errors import CorruptionError, ProtocolError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 EXIT_CODE_UNKNOWN = -1
 EXIT_CODE_NOT_STARTED = 128  # as Kubernetes tells of a container that could not be started (StartError)
 
-# Keys of a process's identity, which a port makes and understands; the core tells the pid.
+# Keys of a unit's identity, which a port makes and understands; the core tells the pid.
 IDENTITY_SHIM_PID = 1
 IDENTITY_SHIM_START = 2  # in clock ticks since boot, /proc/PID/stat's field 22
 IDENTITY_PID = 3
@@ -31,7 +32,7 @@ _COUNT = (schema.UINT, 0, schema.UINT_MAX, None)
 _RECORD = (
     schema.TUPLE,
     8,
-    8,
+    9,
     (
         (schema.UINT, RECORD_RUNNING, RECORD_FAILED, None),
         (schema.BYTES, 16, 16, None),  # boot id
@@ -41,6 +42,7 @@ _RECORD = (
         (schema.TUPLE, 2, 2, (_COUNT, _COUNT)),  # restarts, ends in a row
         _ANY,  # deadline, monotonic milliseconds
         _ANY,  # last end: End.fields
+        (schema.TEXT, 1, 32, None),  # runtime; agents before 0.2 knew one only and wrote none
     ),
 )
 
@@ -91,8 +93,10 @@ class Unit:
         self.name = unit_name(uid, container_name)
         self.state = IDLE
         self.deadline_ms: int | None = None
-        self.container: dict[int, object] | None = None  # the form that runs, or shall run
+        self.runtime = RUNTIME_PROCESS  # of the form that runs, or shall run
+        self.container: dict[int, object] | None = None  # that form
         self.fingerprint = b""  # of that form
+        self.wanted_runtime = RUNTIME_PROCESS
         self.wanted: dict[int, object] | None = None  # the form that shall run; None: it shall not run
         self.identity: dict[int, object] = {}  # of its process, while one may be there
         self.started: list[object] | None = None  # a report's time
@@ -116,6 +120,7 @@ class Unit:
         self.deadline_ms = None
         self.identity = {}
         self.container = self.wanted
+        self.runtime = self.wanted_runtime
         self.fingerprint = b"" if self.wanted is None else fingerprint(self.wanted)
         self.interrupted = False
         self.restarts = 0
@@ -131,7 +136,9 @@ class Unit:
 
     def is_outdated(self) -> bool:
         """True where what runs is not what is wanted."""
-        return self.wanted is None or self.fingerprint != fingerprint(self.wanted)
+        return (
+            self.wanted is None or self.runtime != self.wanted_runtime or self.fingerprint != fingerprint(self.wanted)
+        )
 
     def encode(self, boot_id: bytes) -> bytes:
         """The record of this moment, for STARTING (no identity yet), RUNNING, BACKOFF, COMPLETED and FAILED."""
@@ -145,6 +152,7 @@ class Unit:
                 [self.restarts, self.ends],
                 self.deadline_ms,
                 None if self.last_end is None else self.last_end.fields(),
+                self.runtime,
             ]
         )
 
@@ -161,11 +169,13 @@ class Record:
         self.name = name
         self.kind: int = fields[0]
         self.boot_id: bytes = fields[1]
+        self.runtime: str = fields[8] if len(fields) > 8 else RUNTIME_PROCESS
         self._fields = fields
 
     def apply(self, unit: Unit) -> None:
         """Give `unit` the history that the record tells."""
         fields = self._fields
+        unit.runtime = self.runtime
         unit.identity = fields[2]
         unit.fingerprint = fields[3]
         unit.started, unit.started_ms = fields[4]

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edgelite.supervisor.unit import Unit
 
-RUNTIME_PROCESS = "process"
+RUNTIME_PROCESS = "process"  # where a form, or a record of an earlier agent, names none
 _GRACE_MS_DEFAULT = 30000  # Kubernetes' terminationGracePeriodSeconds, for one whose form was never seen here
 
 
@@ -44,8 +44,8 @@ class Workload:
     def shall_run(self) -> bool:
         return not self.removed and not self.form.get(WORKLOAD_TERMINATING, False)
 
-    def is_process(self) -> bool:
-        return self.form.get(WORKLOAD_RUNTIME, RUNTIME_PROCESS) == RUNTIME_PROCESS
+    def runtime(self) -> str:
+        return self.form.get(WORKLOAD_RUNTIME, RUNTIME_PROCESS)  # type: ignore[return-value]
 
 
 def uid_of(form: "dict[int, object]") -> str:

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from edgelite.clock import Clock
 from edgelite.context import Context
-from edgelite.effects import AdoptProcess, RemoveWorkload, SignalProcess, StartProcess
+from edgelite.effects import AdoptUnit, RemoveWorkload, SignalUnit, StartUnit
 from edgelite.supervisor import Supervisor
 from edgelite_protocol import messages as m
 
@@ -72,7 +72,7 @@ class Platform(RuleBasedStateMachine):
         self.journal = Journal()
         self.desired: dict[str, dict[int, object]] = {}
         self.processes: dict[str, Process] = {}  # by unit; what the kernel knows
-        self.asked: dict[str, StartProcess | AdoptProcess] = {}  # not yet completed
+        self.asked: dict[str, StartUnit | AdoptUnit] = {}  # not yet completed
         self.gone: list[str] = []
         self.number = 0
         self.now_ms = 1000
@@ -112,14 +112,14 @@ class Platform(RuleBasedStateMachine):
     def take_effects(self) -> None:
         while self.effects:
             effect = self.effects.pop(0)
-            if isinstance(effect, StartProcess):
+            if isinstance(effect, StartUnit):
                 assert not self.runs(effect.unit), "started while it runs"
                 assert effect.unit not in self.asked
                 self.asked[effect.unit] = effect
-            elif isinstance(effect, AdoptProcess):
+            elif isinstance(effect, AdoptUnit):
                 assert effect.unit not in self.asked
                 self.asked[effect.unit] = effect
-            elif isinstance(effect, SignalProcess):
+            elif isinstance(effect, SignalUnit):
                 assert effect.unit in self.processes, "a signal to what was never started"
                 if effect.signal == 9 and self.processes[effect.unit].exit is None:
                     self.processes[effect.unit].exit = (137, 9)
@@ -134,7 +134,7 @@ class Platform(RuleBasedStateMachine):
     def complete(self, data: st.DataObject, succeeds: bool) -> None:
         unit = data.draw(st.sampled_from(sorted(self.asked)))
         effect = self.asked.pop(unit)
-        if isinstance(effect, AdoptProcess):
+        if isinstance(effect, AdoptUnit):
             self.complete_adoption(unit, effect)
         elif succeeds:
             self.start(unit, effect)
@@ -143,7 +143,7 @@ class Platform(RuleBasedStateMachine):
             self.supervisor.start_failed(unit, "CommandNotFound", "no", self.now_ms)
         self.take_effects()
 
-    def complete_adoption(self, unit: str, effect: AdoptProcess) -> None:
+    def complete_adoption(self, unit: str, effect: AdoptUnit) -> None:
         process = self.processes.get(unit)
         if process is not None and effect.identity in ({}, process.identity):
             self.supervisor.started(unit, process.identity, self.now_ms)
@@ -208,11 +208,11 @@ class Platform(RuleBasedStateMachine):
     def agent_restarts(self, has_started: bool) -> None:
         """A start that was asked for and not completed has happened, or not."""
         for unit, effect in sorted(self.asked.items()):
-            if has_started and isinstance(effect, StartProcess):
+            if has_started and isinstance(effect, StartUnit):
                 self.start(unit, effect)
         self.boot(False)
 
-    def start(self, unit: str, effect: StartProcess) -> None:
+    def start(self, unit: str, effect: StartUnit) -> None:
         self.number += 1
         self.processes[unit] = Process(self.number, effect.container[m.CONTAINER_COMMAND])  # type: ignore[arg-type]
 
@@ -254,7 +254,7 @@ class Platform(RuleBasedStateMachine):
         for _ in range(12):
             for unit in sorted(self.asked):
                 effect = self.asked.pop(unit)
-                if isinstance(effect, AdoptProcess):
+                if isinstance(effect, AdoptUnit):
                     self.complete_adoption(unit, effect)
                 else:
                     self.start(unit, effect)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgelite.clock import Clock
 from edgelite.context import Context
-from edgelite.effects import AdoptProcess, RemoveWorkload, SignalProcess, StartProcess
+from edgelite.effects import AdoptUnit, RemoveWorkload, SignalUnit, StartUnit
 from edgelite.supervisor import Supervisor
 from edgelite_ports.linux.artifacts import ArtifactStore
 from edgelite_ports.linux.clock import monotonic_ms
@@ -67,9 +67,9 @@ class Agent:
         self.supervisor = Supervisor(context)
         self.processes = Processes(self.supervisor, self.loop, self.places, self.artifacts, self.logs, "node-1")
         self._carry_out = {
-            StartProcess: self.processes.start,
-            AdoptProcess: self.processes.adopt,
-            SignalProcess: self.processes.signal,
+            StartUnit: self.processes.start,
+            AdoptUnit: self.processes.adopt,
+            SignalUnit: self.processes.signal,
             RemoveWorkload: self.processes.remove,
         }
 

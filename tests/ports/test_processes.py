@@ -306,14 +306,14 @@ def private_bytes(pid: int) -> int:
 
 def test_a_pid_that_found_another_owner_is_not_adopted_nor_signalled(agent: Agent) -> None:
     """The identity that was kept names a live process of ours (this one) with another start time."""
-    from edgelite.effects import AdoptProcess
+    from edgelite.effects import AdoptUnit
 
     losses = []
     agent.processes._completions = type("Completions", (), {"lost": lambda self, unit, now_ms: losses.append(unit)})()  # type: ignore[assignment]
     mine = os.getpid()
     stat = proc.read_stat(mine)
     assert stat is not None
-    agent.processes.adopt(AdoptProcess("u9/main", {1: mine, 2: stat.start + 1, 3: mine, 4: stat.start + 1}))
+    agent.processes.adopt(AdoptUnit("u9/main", "process", {1: mine, 2: stat.start + 1, 3: mine, 4: stat.start + 1}))
     assert losses == ["u9/main"]
     with pytest.raises(ProcessLookupError):
         proc.open_pidfd(mine, stat.start + 1)

@@ -10,7 +10,6 @@ from edgelite_protocol.errors import EdgeliteError, MisuseError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
     from typing import Any
 
     from edgelite.node import Node
@@ -23,8 +22,10 @@ LANES = 3
 
 
 class Dispatcher:
-    """`artifacts`, `identity`, `processes`, `connections` and `log` are the port's own. `worker` has
-    `submit(lane, work, done)`: `work()` may block, `done(result, error)` comes on the loop, at once or later."""
+    """`artifacts`, `identity`, `connections` and `log` are the port's own; `runtimes` has, by the name that hello
+    announces, objects with `start`, `adopt`, `signal` and `remove`, each given its effect (`remove` through
+    the worker). `worker` has `submit(lane, work, done)`: `work()` may block, `done(result, error)` comes on the loop,
+    at once or later."""
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class Dispatcher:
         storage: "Storage",
         artifacts: "Any",
         identity: "Any",
-        processes: "Any",
+        runtimes: "dict[str, Any]",
         connections: "Any",
         worker: "Any",
         log: "Callable[[str, str], None]",
@@ -42,7 +43,7 @@ class Dispatcher:
         self._storage = storage
         self._artifacts = artifacts
         self._identity = identity
-        self._processes = processes
+        self._runtimes = runtimes
         self._worker = worker
         self._log = log
         self._now_ms = monotonic_ms
@@ -50,9 +51,9 @@ class Dispatcher:
             effects.Sync: self._sync,
             effects.Open: connections.open,
             effects.Close: lambda effect: connections.close(effect.channel),
-            effects.StartProcess: processes.start,
-            effects.AdoptProcess: processes.adopt,
-            effects.SignalProcess: processes.signal,
+            effects.StartUnit: lambda effect: self._runtimes[effect.runtime].start(effect),
+            effects.AdoptUnit: lambda effect: self._runtimes[effect.runtime].adopt(effect),
+            effects.SignalUnit: lambda effect: self._runtimes[effect.runtime].signal(effect),
             effects.RemoveWorkload: self._remove,
             effects.InstallArtifact: self._install,
             effects.CollectArtifacts: self._collect,
@@ -101,7 +102,9 @@ class Dispatcher:
             if error is not None:
                 self._log("warning", "what is left of workload " + effect.uid + ": " + _text(error))
 
-        self._worker.submit(LANE_INSTALL, lambda: self._processes.remove(effect), done)
+        for name in sorted(self._runtimes):
+            runtime = self._runtimes[name]
+            self._worker.submit(LANE_INSTALL, lambda runtime=runtime: runtime.remove(effect), done)
 
     def _store_certificate(self, effect: effects.StoreCertificate) -> None:
         def done(_result: object, error: "BaseException | None") -> None:

@@ -76,7 +76,8 @@ class Agent:
         places.make()
         self._processes = Processes(self._node.supervisor, self._loop, places, artifacts, self._logs, config.node)
         self._dispatcher = Dispatcher(
-            *(self._node, storage, artifacts, identity, self._processes, self._connections, self._worker, log),
+            *(self._node, storage, artifacts, identity, {"process": self._processes}),
+            *(self._connections, self._worker, log),
             clock.monotonic_ms,
         )
 

@@ -1,4 +1,4 @@
-"""The runtime `process` on Linux: carries out StartProcess, AdoptProcess and SignalProcess.
+"""The runtime `process` on Linux: carries out StartUnit, AdoptUnit and SignalUnit.
 
 A unit is started by the keeper (shim.py) and watched through its shim: a pidfd that `poll` reports when the shim
 has written how the workload ended. Found again after a restart of the agent it is watched in the same way, because
@@ -23,7 +23,7 @@ from edgelite_protocol.messages import CONTAINER_DIGEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from edgelite.effects import AdoptProcess, RemoveWorkload, SignalProcess, StartProcess
+    from edgelite.effects import AdoptUnit, RemoveWorkload, SignalUnit, StartUnit
     from edgelite.supervisor import Supervisor
     from edgelite_ports.linux.artifacts import ArtifactStore
     from edgelite_ports.linux.logs import LogStore
@@ -139,7 +139,7 @@ class Processes:
 
     # ---- effects
 
-    def start(self, effect: "StartProcess") -> None:
+    def start(self, effect: "StartUnit") -> None:
         now_ms = monotonic_ms()
         try:
             digest = effect.container.get(CONTAINER_DIGEST)
@@ -151,7 +151,7 @@ class Processes:
         except OSError as error:
             self._completions.start_failed(effect.unit, "PlatformError", str(error), now_ms)
 
-    def adopt(self, effect: "AdoptProcess") -> None:
+    def adopt(self, effect: "AdoptUnit") -> None:
         now_ms = monotonic_ms()
         try:
             process = Process(effect.unit, self._places.unit_run(effect.unit), now_ms)
@@ -169,7 +169,7 @@ class Processes:
         else:
             self._completions.lost(effect.unit, now_ms)
 
-    def signal(self, effect: "SignalProcess") -> None:
+    def signal(self, effect: "SignalUnit") -> None:
         process = self._processes.get(effect.unit)
         if process is not None and process.pid:
             _signal_group(process, effect.signal)

@@ -329,14 +329,14 @@ class NodeBench:
             self.hub.turn(self.now_ms)
             self.drop_link("closed")
 
-    def _StartProcess(self, effect):
+    def _StartUnit(self, effect):
         self.started.append(effect.unit)
         self.node.supervisor.started(effect.unit, {1: 100 + len(self.started)}, self.now_ms)
 
-    def _AdoptProcess(self, effect):
+    def _AdoptUnit(self, effect):
         self.node.supervisor.started(effect.unit, effect.identity, self.now_ms)
 
-    def _SignalProcess(self, effect):
+    def _SignalUnit(self, effect):
         self.node.supervisor.exited(effect.unit, 143, effect.signal, self.now_ms)
 
     def _RemoveWorkload(self, effect):

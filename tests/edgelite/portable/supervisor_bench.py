@@ -53,15 +53,17 @@ class DictJournal:
 class Bench:
     """`restart()` is an agent that died and came back; with another boot id, a device that did."""
 
-    def __init__(self, restored=True):
+    def __init__(self, restored=True, runtimes=("process",), cannot=None):
         self.journal = DictJournal()
+        self.runtimes = runtimes
+        self.cannot = cannot
         self.restart(BOOT, restored)
 
     def restart(self, boot_id=BOOT, restored=False):
         self.effects = []
         self.reports = []
         context = Context(self.journal, self.effects.append, self._report, Clock(boot_id), bytes, boot_id)
-        self.supervisor = Supervisor(context)
+        self.supervisor = Supervisor(context, self.runtimes, self.cannot)
         if restored:
             self.supervisor.restore(0)
 
@@ -96,12 +98,12 @@ def container(name="main", command=("meter",), digest=None):
     return form
 
 
-def workload(policy="Always", containers=None, grace_ms=3000, generation=1, uid="u1"):
+def workload(policy="Always", containers=None, grace_ms=3000, generation=1, uid="u1", runtime="process"):
     return {
         WORKLOAD_UID: uid,
         WORKLOAD_NAMESPACE: "default",
         WORKLOAD_NAME: "meter",
-        WORKLOAD_RUNTIME: "process",
+        WORKLOAD_RUNTIME: runtime,
         WORKLOAD_RESTART_POLICY: policy,
         WORKLOAD_GRACE_MS: grace_ms,
         WORKLOAD_CONTAINERS: containers or [container()],

@@ -21,7 +21,7 @@ from edgelite_protocol.messages import (
 def test_a_workload_is_started_and_reported_running():
     bench = Bench()
     bench.supervisor.set_desired(KEY, workload(), 0)
-    assert bench.take_effects() == [("StartProcess", UNIT)]
+    assert bench.take_effects() == [("StartUnit", UNIT)]
     bench.supervisor.started(UNIT, IDENTITY, 3)
     assert bench.supervisor.step(3) is None
     (status,) = bench.status()
@@ -45,7 +45,7 @@ def test_the_first_restart_is_immediate():
     bench.run()
     bench.supervisor.exited(UNIT, 137, 9, 5000)
     assert bench.supervisor.step(5000) is None
-    assert bench.take_effects() == [("StartProcess", UNIT)]
+    assert bench.take_effects() == [("StartUnit", UNIT)]
 
 
 def test_a_crash_loop_backs_off_to_the_cap_and_says_so():
@@ -61,7 +61,7 @@ def test_a_crash_loop_backs_off_to_the_cap_and_says_so():
             assert bench.take_effects() == []
         now_ms += delay_ms
         bench.supervisor.step(now_ms)
-        assert bench.take_effects() == [("StartProcess", UNIT)]
+        assert bench.take_effects() == [("StartUnit", UNIT)]
         bench.supervisor.started(UNIT, IDENTITY, now_ms)
     assert delays == [0, 1000, 2000, 4000, 8000, 16000, 32000, 64000, 128000, 256000, 300000, 300000]
     bench.supervisor.exited(UNIT, 3, 0, now_ms)
@@ -171,7 +171,7 @@ def test_a_changed_container_is_stopped_and_started_in_its_new_form():
     bench.run()
     changed = workload(containers=[container(command=("meter", "--fast"))], generation=2)
     bench.supervisor.set_desired(KEY, changed, 10)
-    assert bench.take_effects() == [("SignalProcess", UNIT)]
+    assert bench.take_effects() == [("SignalUnit", UNIT)]
     bench.supervisor.exited(UNIT, 0, 0, 20)
     (effect,) = bench.effects
     assert effect.container[5] == ["meter", "--fast"]
@@ -193,7 +193,7 @@ def test_a_stop_during_a_start_waits_for_the_process_and_stops_it():
     bench.supervisor.set_desired(KEY, None, 1)
     assert bench.take_effects() == []
     bench.supervisor.started(UNIT, IDENTITY, 2)
-    assert bench.take_effects() == [("SignalProcess", UNIT)]
+    assert bench.take_effects() == [("SignalUnit", UNIT)]
     assert bench.unit().state == STOPPING
 
 
@@ -279,18 +279,18 @@ def test_a_workload_waits_for_its_artifact():
     assert bench.status()[0][STATUS_CONTAINER_REASON] == "ArtifactPullFailed"
     assert bench.status()[0][STATUS_CONTAINER_MESSAGE] == "digest does not match"
     bench.supervisor.artifact_ready(DIGEST, 10)
-    assert bench.take_effects() == [("StartProcess", UNIT)]
+    assert bench.take_effects() == [("StartUnit", UNIT)]
 
 
 def test_an_artifact_that_vanished_is_waited_for_again():
     bench = Bench()
     bench.supervisor.artifact_ready(DIGEST, 0)
     bench.supervisor.set_desired(KEY, workload(containers=[container(digest=DIGEST)]), 0)
-    assert bench.take_effects() == [("StartProcess", UNIT)]
+    assert bench.take_effects() == [("StartUnit", UNIT)]
     bench.supervisor.start_failed(UNIT, "ArtifactMissing", "not unpacked here", 1)
     assert bench.unit().state == WAITING
     bench.supervisor.artifact_ready(DIGEST, 2)
-    assert bench.take_effects() == [("StartProcess", UNIT)]
+    assert bench.take_effects() == [("StartUnit", UNIT)]
 
 
 def test_an_artifact_that_fails_late_starts_nothing_a_second_time():
@@ -299,7 +299,7 @@ def test_an_artifact_that_fails_late_starts_nothing_a_second_time():
     bench = Bench()
     bench.supervisor.artifact_ready(DIGEST, 0)
     bench.supervisor.set_desired(KEY, form, 0)
-    assert bench.take_effects() == [("StartProcess", UNIT)]
+    assert bench.take_effects() == [("StartUnit", UNIT)]
     bench.supervisor.artifact_failed(DIGEST, "no", 1)
     bench.supervisor.set_desired(KEY, form, 2)
     bench.supervisor.artifact_ready(DIGEST, 3)
@@ -321,7 +321,7 @@ def test_after_an_agent_restart_what_runs_is_adopted_whatever_the_order_of_calls
         bench.supervisor.step(10)
         (effect,) = bench.effects
         assert effect.identity == IDENTITY
-        assert bench.take_effects() == [("AdoptProcess", UNIT)]
+        assert bench.take_effects() == [("AdoptUnit", UNIT)]
         assert bench.unit().state == ADOPTING
         bench.supervisor.started(UNIT, IDENTITY, 11)
         assert bench.unit().state == RUNNING and bench.unit().restarts == 0
@@ -332,10 +332,10 @@ def test_what_nobody_desires_any_more_after_an_agent_restart_is_stopped():
     bench.run()
     bench.restart()
     bench.supervisor.restore(10)
-    assert bench.take_effects() == [("AdoptProcess", UNIT)]
+    assert bench.take_effects() == [("AdoptUnit", UNIT)]
     bench.supervisor.step(10)
     bench.supervisor.started(UNIT, IDENTITY, 11)
-    assert bench.take_effects() == [("SignalProcess", UNIT)]
+    assert bench.take_effects() == [("SignalUnit", UNIT)]
     bench.supervisor.exited(UNIT, 0, 0, 12)
     assert bench.take_effects() == [("RemoveWorkload", "u1")]
 
@@ -347,7 +347,7 @@ def test_what_changed_while_the_agent_was_away_is_started_in_its_new_form():
     bench.supervisor.set_desired(KEY, workload(containers=[container(command=("other",))]), 0)
     bench.supervisor.restore(0)
     bench.supervisor.started(UNIT, IDENTITY, 1)
-    assert bench.take_effects() == [("AdoptProcess", UNIT), ("SignalProcess", UNIT)]
+    assert bench.take_effects() == [("AdoptUnit", UNIT), ("SignalUnit", UNIT)]
     bench.supervisor.exited(UNIT, 0, 0, 2)
     assert bench.effects[0].container[5] == ["other"]
 
@@ -373,7 +373,7 @@ def test_what_is_lost_is_started_again():
     bench.supervisor.lost(UNIT, 10)
     bench.take_effects()
     bench.supervisor.step(10)
-    assert bench.take_effects() == [("StartProcess", UNIT)]
+    assert bench.take_effects() == [("StartUnit", UNIT)]
     assert bench.unit().restarts == 1
 
 
@@ -387,7 +387,7 @@ def test_a_device_restart_starts_again_without_backoff():
     bench.restart(OTHER_BOOT)
     bench.supervisor.set_desired(KEY, workload(), 3)
     bench.supervisor.restore(3)
-    assert bench.take_effects() == [("StartProcess", UNIT)]
+    assert bench.take_effects() == [("StartUnit", UNIT)]
 
 
 def test_a_device_restart_ends_what_shall_run_once():
@@ -414,7 +414,7 @@ def test_a_backoff_goes_on_across_an_agent_restart():
     assert bench.supervisor.step(200) == 1100
     assert bench.take_effects() == []
     bench.supervisor.step(1100)
-    assert bench.take_effects() == [("StartProcess", UNIT)]
+    assert bench.take_effects() == [("StartUnit", UNIT)]
 
 
 def test_a_damaged_record_starts_the_unit_anew():
@@ -425,30 +425,99 @@ def test_a_damaged_record_starts_the_unit_anew():
     bench.restart()
     bench.supervisor.set_desired(KEY, workload(), 0)
     bench.supervisor.restore(0)
-    assert bench.take_effects() == [("StartProcess", UNIT)]
+    assert bench.take_effects() == [("StartUnit", UNIT)]
 
 
 def test_containers_of_one_workload_are_kept_apart():
     bench = Bench()
     bench.supervisor.set_desired(KEY, workload(containers=[container("a"), container("b")]), 0)
-    assert bench.take_effects() == [("StartProcess", "u1/a"), ("StartProcess", "u1/b")]
+    assert bench.take_effects() == [("StartUnit", "u1/a"), ("StartUnit", "u1/b")]
     for name in ("u1/a", "u1/b"):
         bench.supervisor.started(name, IDENTITY, 0)
     bench.supervisor.set_desired(KEY, workload(containers=[container("b")]), 1)
-    assert bench.take_effects() == [("SignalProcess", "u1/a")]
+    assert bench.take_effects() == [("SignalUnit", "u1/a")]
     bench.supervisor.exited("u1/a", 0, 0, 2)
     assert [row["unit"] for row in bench.supervisor.summary()] == ["u1/b"]
     assert bench.take_effects() == []
 
 
-def test_a_runtime_that_is_not_here_is_said():
-    bench = Bench()
-    form = workload()
-    form[4] = "container"
-    bench.supervisor.set_desired(KEY, form, 0)
+def test_a_runtime_that_is_not_here_is_said_with_the_ports_own_words():
+    for cannot, expected in (
+        ({}, "no runtime container here, but process"),
+        ({"runtime-container": "needs Linux"}, "no runtime container here, but process: needs Linux"),
+        ({"runtime-container": "x" * 500}, "no runtime container here, but process: " + "x" * 120),
+    ):
+        bench = Bench(cannot=cannot)
+        bench.supervisor.set_desired(KEY, workload(runtime="container"), 0)
+        bench.supervisor.step(0)
+        assert bench.take_effects() == []
+        assert bench.status()[0][STATUS_CONTAINER_REASON] == "RuntimeUnavailable"
+        assert bench.status()[0][STATUS_CONTAINER_MESSAGE][:159] == expected[:159]
+        bench.supervisor.set_desired(KEY, None, 1)  # and it goes like any other
+        assert bench.take_effects() == [("RemoveWorkload", "u1")]
+
+
+def test_a_node_without_any_runtime_says_so():
+    bench = Bench(runtimes=())
+    bench.supervisor.set_desired(KEY, workload(), 0)
     bench.supervisor.step(0)
-    assert bench.take_effects() == []
+    assert bench.status()[0][STATUS_CONTAINER_MESSAGE] == "no runtime process here, but none"
+
+
+def test_every_effect_names_the_runtime_of_its_unit():
+    bench = Bench(runtimes=("process", "task"))
+    bench.run(workload(runtime="task"))
+    bench.restart()
+    bench.supervisor.set_desired(KEY, workload(runtime="task"), 0)
+    bench.supervisor.restore(0)
+    assert [(type(effect).__name__, effect.runtime) for effect in bench.effects] == [("AdoptUnit", "task")]
+    bench.supervisor.started(UNIT, {}, 0)
+    bench.supervisor.set_desired(KEY, None, 1)
+    bench.supervisor.step(60000)
+    assert [effect.runtime for effect in bench.effects] == ["task"] * 3  # adopt, terminate, kill
+
+
+def test_a_workload_that_changes_its_runtime_ends_in_the_one_and_starts_in_the_other():
+    bench = Bench(runtimes=("process", "task"))
+    bench.run()
+    bench.supervisor.set_desired(KEY, workload(runtime="task"), 1)
+    assert [(type(effect).__name__, effect.runtime) for effect in bench.effects] == [("SignalUnit", "process")]
+    bench.take_effects()
+    bench.supervisor.exited(UNIT, 143, 15, 2)
+    assert [(type(effect).__name__, effect.runtime) for effect in bench.effects] == [("StartUnit", "task")]
+
+
+def test_a_record_of_an_earlier_agent_is_of_a_process():
+    from edgelite_protocol import cbor
+
+    bench = Bench(runtimes=("process", "task"))
+    bench.run()
+    for place in list(bench.journal.values):
+        fields = cbor.decode(bench.journal.values[place])
+        bench.journal.values[place] = cbor.encode(fields[:8])
+    bench.restart()
+    bench.supervisor.restore(0)
+    assert [(effect.runtime, effect.identity) for effect in bench.effects] == [("process", IDENTITY)]
+
+
+def test_what_ran_in_a_runtime_that_this_port_lacks_is_forgotten_and_told():
+    bench = Bench(runtimes=("process", "task"))
+    bench.run(workload(runtime="task"))
+    bench.runtimes = ("process",)
+    bench.restart()
+    bench.supervisor.restore(0)
+    bench.supervisor.set_desired(KEY, workload(runtime="task"), 0)
+    bench.supervisor.step(0)
+    assert bench.take_effects() == [] and bench.journal.values == {}
     assert bench.status()[0][STATUS_CONTAINER_REASON] == "RuntimeUnavailable"
+
+
+def test_what_a_runtime_knows_of_an_end_is_told():
+    bench = Bench()
+    bench.run(workload("Never"))
+    bench.supervisor.exited(UNIT, 1, 0, 5, "ValueError: no such pin")
+    bench.supervisor.step(5)
+    assert bench.status()[0][STATUS_CONTAINER_MESSAGE] == "ValueError: no such pin"
 
 
 def test_a_report_of_sixteen_long_messages_fits_one_frame():
