@@ -34,6 +34,7 @@ class Config:
         self.backoff_cap_ms = 300_000
         self.session_lasted_ms = 60_000  # a session of this length resets the backoff
         self.greeting_timeout_ms = 20_000
+        self.tls_in_kernel = True  # where the platform has it
         self.log_level = "info"
 
     def journal_limits(self) -> JournalLimits:
@@ -60,6 +61,12 @@ def _count(text: str) -> int:
     if not text.isdigit():
         raise ValueError("a whole number is needed")
     return int(text)
+
+
+def _yes_or_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError("yes or no is needed")
+    return text == "yes"
 
 
 def _level(text: str) -> str:
@@ -94,6 +101,7 @@ _KEYS: "dict[str, tuple[str, Callable[[str], object]]]" = {
     "group_window_ms": ("group_window_ms", _count),
     "backoff_base_ms": ("backoff_base_ms", _count),
     "backoff_cap_ms": ("backoff_cap_ms", _count),
+    "tls_in_kernel": ("tls_in_kernel", _yes_or_no),
     "log_level": ("log_level", _level),
 }
 

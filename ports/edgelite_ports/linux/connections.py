@@ -12,10 +12,9 @@ import os
 
 from edgelite.effects import Channel, Open
 from edgelite_ports.common.dispatch import LANE_NAMES
-from edgelite_ports.linux import resolver
+from edgelite_ports.linux import kernel_tls, resolver
 from edgelite_ports.linux.clock import monotonic_ms
 from edgelite_ports.linux.loop import READABLE, WRITABLE, Loop
-from edgelite_ports.linux.tls import TlsConnection
 from edgelite_ports.linux.worker import Worker
 from edgelite_protocol.errors import PlatformError
 
@@ -23,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _ssl
     from collections.abc import Callable
+
+    from edgelite_ports.linux.tls import TlsConnection
 
 RESOLVING = 0
 CONNECTING = 1
@@ -52,7 +53,9 @@ class Connection:
         self._addresses: list[str] = []
         self._fallback = list(effect.addresses)
         self._socket: _socket.socket | None = None
-        self._tls: TlsConnection | None = None
+        self._tls: TlsConnection | None = None  # TLS in this process
+        self._handshake_elsewhere: kernel_tls.Handshake | None = None
+        self._in_kernel = False  # the kernel does TLS on this socket
         self._unsent = b""
         self._events = 0
 
@@ -97,7 +100,7 @@ class Connection:
         self.state = CONNECTING
         self.channel.peer_address = address
         self.deadline_ms = monotonic_ms() + CONNECT_TIMEOUT_MS
-        self._register(WRITABLE)
+        self._want(WRITABLE)
         return 0
 
     def _connected(self) -> None:
@@ -106,12 +109,34 @@ class Connection:
         if failure:
             self._connect_next(os.strerror(failure).lower())
         elif self.kind == "tls":
-            self._tls = TlsConnection(self.owner.tls_context())
             self.state = HANDSHAKING
             self.deadline_ms = monotonic_ms() + HANDSHAKE_TIMEOUT_MS
-            self._handshake()
+            self._begin_handshake(self._socket.fileno())
         else:
             self._opened()
+
+    def _begin_handshake(self, descriptor: int) -> None:
+        kernel = self.owner.kernel_tls
+        if kernel is not None and kernel.usable:
+            self._want(0)
+            self._handshake_elsewhere = kernel_tls.Handshake(kernel, descriptor, self._handshake_ended)
+            return
+        from edgelite_ports.linux.tls import TlsConnection  # OpenSSL comes into this process here, or never
+
+        self._tls = TlsConnection(self.owner.tls_context())
+        self._handshake()
+
+    def _handshake_ended(self, outcome: str) -> None:
+        self._handshake_elsewhere = None
+        if outcome == kernel_tls.DONE:
+            self._in_kernel = True
+            self._opened()
+        elif outcome == kernel_tls.NOT_HERE and self.owner.kernel_tls is not None:
+            self.owner.kernel_tls.usable = False
+            self._addresses.insert(0, self.channel.peer_address)
+            self._connect_next("")
+        else:
+            self.finish(outcome)
 
     def _handshake(self) -> None:
         assert self._tls is not None
@@ -147,7 +172,8 @@ class Connection:
     def _receive(self) -> None:
         assert self._socket is not None
         try:
-            data = self._socket.recv(RECEIVE_BYTES_MAX)
+            receive = kernel_tls.receive if self._in_kernel else _socket.socket.recv
+            data = receive(self._socket, RECEIVE_BYTES_MAX)
         except BlockingIOError:
             return
         if not data:
@@ -174,7 +200,7 @@ class Connection:
 
     def pump(self) -> None:
         """Send what there is, one piece; ask for writability while there may be more."""
-        if self.state not in (HANDSHAKING, OPEN) or self._socket is None:
+        if self.state not in (HANDSHAKING, OPEN) or self._socket is None or self._handshake_elsewhere is not None:
             return
         if not self._unsent:
             self._unsent = self._next_piece()
@@ -221,6 +247,8 @@ class Connection:
                 self._unsent += self._tls.data_to_send()
             if self._socket is not None and self._unsent:
                 self._socket.send(self._unsent)
+            if self._socket is not None and self._in_kernel:
+                kernel_tls.say_goodbye(self._socket)
         except (OSError, PlatformError) as error:
             self.finish("closed (" + str(error) + ")")
             return
@@ -248,35 +276,46 @@ class Connection:
         except OSError:
             return
 
-    def _register(self, events: int) -> None:
-        assert self._socket is not None
-        self._events = events
-        self.owner.loop.register(self._socket.fileno(), events, self.ready)
-
     def _want(self, events: int) -> None:
-        if self._socket is not None and events != self._events:
-            self._events = events
+        """Events of the socket to wait for; none means that nobody looks at it."""
+        if self._socket is None or events == self._events:
+            return
+        if not self._events:
+            self.owner.loop.register(self._socket.fileno(), events, self.ready)
+        elif events:
             self.owner.loop.modify(self._socket.fileno(), events)
+        else:
+            self.owner.loop.unregister(self._socket.fileno())
+        self._events = events
 
     def _drop_socket(self) -> None:
+        if self._handshake_elsewhere is not None:
+            self._handshake_elsewhere.cancel()
+            self._handshake_elsewhere = None
         if self._socket is not None:
-            if self._events:
-                self.owner.loop.unregister(self._socket.fileno())
-            self._events = 0
+            self._want(0)
             self._socket.close()
         self._socket = None
         self._tls = None
+        self._in_kernel = False
         self._unsent = b""
 
 
 class Connections:
     """All open channels. `tls_context()` gives the node's identity as it is now, so that a renewed certificate
-    counts from the next connection on."""
+    counts from the next connection on; with `kernel_tls` TLS is the kernel's, where it can."""
 
-    def __init__(self, loop: Loop, worker: Worker, tls_context: "Callable[[], _ssl._SSLContext]") -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        worker: Worker,
+        tls_context: "Callable[[], _ssl._SSLContext]",
+        kernel_tls: "kernel_tls.KernelTls | None" = None,
+    ) -> None:
         self.loop = loop
         self.worker = worker
         self.tls_context = tls_context
+        self.kernel_tls = kernel_tls
         self._connections: list[Connection] = []
         self._ended = False  # since the last step: the core has heard of it and wants to act
 
