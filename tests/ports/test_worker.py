@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from edgelite_ports.common.dispatch import LANE_DISK, LANE_NAMES
 from edgelite_ports.linux import worker as worker_module
-from edgelite_ports.linux.worker import LANE_DISK, LANE_NAMES, Worker
+from edgelite_ports.linux.worker import Worker
 from edgelite_protocol.errors import MisuseError, PlatformError
 
 

@@ -13,17 +13,19 @@ from edgelite.devices.installed import installed_drivers
 from edgelite.driver import ConfigurationError
 from edgelite.node import Node, Platform, earliest
 from edgelite_ports.common.dispatch import Dispatcher
+from edgelite_ports.common.options import HELP, parse_options
+from edgelite_ports.common.state import NotJoinedError
 from edgelite_ports.linux import clock, sd_notify
 from edgelite_ports.linux.artifacts import ArtifactStore
 from edgelite_ports.linux.capabilities import capabilities
 from edgelite_ports.linux.connections import Connections
 from edgelite_ports.linux.identity import Identity
-from edgelite_ports.linux.log import LEVELS, Log
+from edgelite_ports.linux.log import Log
 from edgelite_ports.linux.logs import LogStore
 from edgelite_ports.linux.loop import READABLE, Loop, Signals
 from edgelite_ports.linux.places import Places
 from edgelite_ports.linux.processes import Processes
-from edgelite_ports.linux.state import NotJoinedError, State, default_path
+from edgelite_ports.linux.state import State, default_path
 from edgelite_ports.linux.storage import FileStorage
 from edgelite_ports.linux.worker import Worker
 from edgelite_protocol.errors import CorruptionError, PlatformError
@@ -36,14 +38,6 @@ STOP_TIMEOUT_MS = 5_000  # a card that stalls longer keeps what it has; the jour
 EXIT_STOPPED = 0
 EXIT_FAILED = 1
 EXIT_CONFIGURATION = 2
-
-HELP = """usage: edgelite agent [--state DIR] [--log-level LEVEL]
-
-Run the node that `edgelite join` set up.
-
-  --state DIR        where the node keeps all it has (default: $EDGELITE_STATE or /var/lib/edgelite)
-  --log-level LEVEL  %s (default: what agent.conf says)
-""" % ", ".join(LEVELS)
 
 
 class Agent:
@@ -165,23 +159,3 @@ def main(arguments: "list[str]") -> int:
         log("error", str(error))
         return EXIT_FAILED
     return EXIT_STOPPED
-
-
-def parse_options(arguments: "list[str]") -> "dict[str, str]":
-    """{option: value}; ValueError says what is wrong."""
-    options: dict[str, str] = {}
-    rest = list(arguments)
-    while rest:
-        name, separator, value = rest.pop(0).partition("=")
-        if name in ("--help", "-h"):
-            return {"--help": ""}
-        if name not in ("--state", "--log-level"):
-            raise ValueError("there is no option " + name)
-        if not separator:
-            if not rest:
-                raise ValueError(name + " needs a value")
-            value = rest.pop(0)
-        options[name] = value
-    if options.get("--log-level", "info") not in LEVELS:
-        raise ValueError("--log-level is one of " + ", ".join(LEVELS))
-    return options

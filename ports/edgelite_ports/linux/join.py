@@ -17,9 +17,11 @@ import tempfile
 import time
 
 from edgelite.config import parse, parse_address
+from edgelite_ports.common.pem import pem
+from edgelite_ports.common.state import CA, CERTIFICATE, CONFIG_NAME, KEY
 from edgelite_ports.linux import files, tls
-from edgelite_ports.linux.identity import CA, CERTIFICATE, KEY, Identity, pem
-from edgelite_ports.linux.state import CONFIG_NAME, State
+from edgelite_ports.linux.identity import Identity
+from edgelite_ports.linux.state import State
 from edgelite_protocol.digest import sha256
 from edgelite_protocol.errors import MisuseError, PlatformError, ProtocolError
 from edgelite_protocol.events import CaOffered, Ended, Joined

@@ -2,8 +2,8 @@
 
 import os
 
-LEVELS = ("debug", "info", "warning", "error")
-_SYSLOG = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>"}
+from edgelite_ports.common.log import line
+
 _STDERR = 2
 
 
@@ -14,11 +14,10 @@ class Log:
 
     def __call__(self, level: str, text: str) -> None:
         """Levels below the chosen one are left out. A stderr that is gone is not worth dying for."""
-        if LEVELS.index(level) < LEVELS.index(self.level):
+        whole = line(self.level, level, text, self._to_journal)
+        if not whole:
             return
-        line = " ".join(text.split("\n"))
-        prefix = _SYSLOG[level] if self._to_journal else "edgelite: " + ("" if level == "info" else level + ": ")
         try:
-            os.write(_STDERR, (prefix + line + "\n").encode("utf-8", "replace"))
+            os.write(_STDERR, whole.encode("utf-8", "replace"))
         except OSError:
             return

@@ -1,0 +1,59 @@
+"""The agent's state directory as every runtime finds it: where what is, and its configuration."""
+
+from edgelite.config import TEXT_BYTES_MAX, Config, parse
+from edgelite.driver import ConfigurationError
+from edgelite_protocol.errors import PlatformError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+DEFAULT_PATH = "/var/lib/edgelite"
+RUNTIME_PATH = "/run/edgelite"
+CONFIG_NAME = "agent.conf"
+IDENTITY = "identity"  # the directory of the three that follow, all PEM
+KEY = "node.key"
+CERTIFICATE = "node.crt"
+CA = "ca.crt"
+
+
+class NotJoinedError(PlatformError):
+    """A person has to run `edgelite join` first; trying again won't help."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            "this machine is no node yet: " + path + " is missing",
+            "run `edgelite join <hub:port> --token <token>` first",
+        )
+
+
+class StateDirectory:
+    """Paths below one directory, all of it for its owner alone. `files` is the port's module of that name: it has
+    `is_missing(path)` and `read_bytes(path, size_bytes_max)`."""
+
+    def __init__(self, path: str, files: "Any") -> None:
+        self.path = path
+        self._files = files
+
+    def below(self, *names: str) -> str:
+        path = self.path
+        for name in names:
+            path += "/" + name
+        return path
+
+    def load_config(self) -> Config:
+        """NotJoinedError where there is none, ConfigurationError where a line is wrong."""
+        path = self.below(CONFIG_NAME)
+        if self._files.is_missing(path):
+            raise NotJoinedError(path)
+        text = self._files.read_bytes(path, TEXT_BYTES_MAX)
+        try:
+            return parse(text.decode())
+        except UnicodeError as error:
+            raise ConfigurationError(path, "is not UTF-8 text") from error
+        except ConfigurationError as error:
+            raise ConfigurationError(path + ", " + error.path, error.text) from error
+
+
+def in_use(path: str) -> PlatformError:
+    return PlatformError("another agent runs on " + path, "stop it first, or give this one its own --state")
