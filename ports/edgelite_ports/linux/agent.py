@@ -20,6 +20,7 @@ from edgelite_ports.linux.artifacts import ArtifactStore
 from edgelite_ports.linux.capabilities import capabilities
 from edgelite_ports.linux.connections import Connections
 from edgelite_ports.linux.identity import Identity
+from edgelite_ports.linux.kernel_tls import KernelTls
 from edgelite_ports.linux.log import Log
 from edgelite_ports.linux.logs import LogStore
 from edgelite_ports.linux.loop import READABLE, Loop, Signals
@@ -55,7 +56,8 @@ class Agent:
         self._loop = Loop()
         self._worker = Worker()
         self._signals = Signals((SIGHUP, SIGINT, SIGTERM, SIGCHLD))
-        self._connections = Connections(self._loop, self._worker, identity.tls_context)
+        kernel_tls = KernelTls(self._loop, identity) if config.tls_in_kernel else None
+        self._connections = Connections(self._loop, self._worker, identity.tls_context, kernel_tls)
         self._stop_deadline_ms: int | None = None
         storage = FileStorage(state.below("journal"))
         artifacts = ArtifactStore(state.below("artifacts"))

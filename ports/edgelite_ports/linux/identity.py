@@ -4,7 +4,7 @@ import os
 
 from edgelite_ports.common.pem import pem
 from edgelite_ports.common.state import CA, CERTIFICATE, KEY, NotJoinedError
-from edgelite_ports.linux import files, tls
+from edgelite_ports.linux import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,13 @@ class Identity:
 
     def tls_context(self) -> "_ssl._SSLContext":
         """Read the files as they are now, so that a renewed certificate counts from the next connection on."""
-        return tls.client_context(self.path(CA), self.path(CERTIFICATE), self.path(KEY))
+        from edgelite_ports.linux import tls  # brings OpenSSL
+
+        return tls.client_context(*self.paths())
+
+    def paths(self) -> "tuple[str, str, str]":
+        """Of the CA's certificate, the node's certificate, its key."""
+        return self.path(CA), self.path(CERTIFICATE), self.path(KEY)
 
     def store_certificate(self, certificate: bytes) -> None:
         """Keep a renewed certificate (DER). Blocks; PlatformError."""
