@@ -21,6 +21,11 @@ class Storage:
     where the caller does. Nothing here may take a read error for absence.
     """
 
+    # Whether a file that is no longer needed is better written over, after a rename, than removed for a new one: the
+    # zeros of a new file cost writes on most media. False where writing over costs more than making anew, as on flash
+    # without a file system.
+    reuses_files = True
+
     def names(self) -> list[str]:
         """The files there are, in no order that means anything."""
         raise NotImplementedError

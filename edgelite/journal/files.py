@@ -76,7 +76,7 @@ class Files:
     def _take(self, name: str, files_max: int) -> None:
         while self.free:
             old = self.free.pop()
-            if self._storage.size_bytes(old) == self.segment_bytes:
+            if self._storage.reuses_files and self._storage.size_bytes(old) == self.segment_bytes:
                 if old != name:
                     self._storage.rename(old, name)
                 return

@@ -27,7 +27,8 @@ TYPES = {
     "string": ("", 0, 0, 0),
     "bytes": ("", 0, 0, 0),
 }
-FLOAT64_MAX = 1.7976931348623157e308
+# Read at run time: where floats have 32 bits it is infinite, and no literal of a frozen module may be that.
+FLOAT64_MAX = float("1.7976931348623157e308")
 NARROW_TYPES = ("int16", "uint16", "float32")  # a 32-bit float tells their values apart, scaled too but for a last bit
 
 
