@@ -1,0 +1,261 @@
+"""Channels on sockets: what every port does alike for ("tls", host, port) and ("tcp", host, port).
+
+A connection goes RESOLVING, CONNECTING (each address in turn), HANDSHAKING (TLS alone), OPEN, CLOSED; whatever ends
+it, its channel hears `closed` exactly once. A port's own subclass makes the socket, shakes hands and carries bytes.
+"""
+
+from edgelite.effects import Channel, Open
+from edgelite_protocol.errors import PlatformError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+RESOLVING = 0
+CONNECTING = 1
+HANDSHAKING = 2
+OPEN = 3
+CLOSED = 4
+
+READABLE = 1  # the numbers of poll(2), which MicroPython has on every port
+WRITABLE = 4
+
+CONNECT_TIMEOUT_MS = 10_000  # an address: three SYNs at 1, 3 and 7 s have gone unanswered
+# TLS 1.3 takes one round trip (a satellite's is 0.6 s) and a signature (0.1 s on a Pi Zero). Not longer, because a
+# link that has fallen silent is often met again while it still is.
+HANDSHAKE_TIMEOUT_MS = 10_000
+SEND_BYTES_MAX = 4096  # one frame of the default size, and one small TLS record
+# Little is left waiting in the kernel: a socket is writable only while fewer than these are unsent, so what the core
+# decides to send next really goes next.
+NOT_SENT_BYTES_MAX = 4096
+IPPROTO_TCP, TCP_NODELAY, TCP_NOTSENT_LOWAT = 6, 1, 25
+
+
+class Connection:
+    """One channel between its Open and its `closed`. `_socket` has `fileno()` and `close()`."""
+
+    def __init__(self, owner: "Connections", effect: Open) -> None:
+        self.owner = owner
+        self.channel = effect.channel
+        self.kind, self.host, self.port = effect.target[0], str(effect.target[1]), int(effect.target[2])
+        self.state = RESOLVING
+        self.deadline_ms: int | None = None
+        self._addresses: list[str] = []
+        self._fallback = list(effect.addresses)
+        self._socket: Any = None
+        self._unsent = b""
+        self._events = 0
+
+    # ---- what a port does
+
+    def _new_socket(self, address: str) -> int:
+        """Make the socket and begin to connect it, without blocking; 0, or the errno of a failure known at once.
+        OSError counts as that."""
+        raise NotImplementedError
+
+    def _failure(self) -> int:
+        """The errno that connecting ended with; 0 where it succeeded."""
+        raise NotImplementedError
+
+    def _begin_tls(self) -> None:
+        """The state is HANDSHAKING: begin to shake hands, and call `_opened` when it is done."""
+        raise NotImplementedError
+
+    def _receive(self) -> None:
+        """The descriptor is readable, or at its end."""
+        raise NotImplementedError
+
+    def pump(self) -> None:
+        """Send what there is, one piece; ask for writability while there may be more."""
+        raise NotImplementedError
+
+    def _say_goodbye(self) -> None:
+        """The core closes: offer what is left once. OSError and PlatformError are no harm any more."""
+        raise NotImplementedError
+
+    def _flush_alert(self) -> None:
+        """TLS failed at this end: let the peer know why, where that is possible."""
+
+    def _drop_tls(self) -> None:
+        """Forget the TLS session, where there is one; the socket is closed next."""
+
+    # ---- getting there
+
+    def start(self) -> None:
+        self.owner.resolve(self.host, self._resolved)
+
+    def _resolved(self, addresses: "list[str]", reason: str) -> None:
+        """`reason` says why there are none."""
+        if self.state == CLOSED:
+            return
+        self._addresses = addresses
+        self._addresses += [address for address in self._fallback if address not in addresses]
+        self._connect_next(reason or "no address")
+
+    def _connect_next(self, reason: str) -> None:
+        """Try the next address; with none left, the reason why the last one failed is the end."""
+        self._drop_socket()
+        while self._addresses and self.state != CLOSED:
+            address = self._addresses.pop(0)
+            failure = self._connect(address)
+            if failure == 0:
+                return
+            reason = self.owner.describe(failure)
+        self.finish(reason)
+
+    def _connect(self, address: str) -> int:
+        """Begin to connect; 0, or the errno of a failure that is known at once."""
+        try:
+            failure = self._new_socket(address)
+        except OSError as error:
+            failure = error.errno or 5
+        if failure:
+            self._drop_socket()
+            return failure
+        self.state = CONNECTING
+        self.channel.peer_address = address
+        self.deadline_ms = self.owner.now_ms() + CONNECT_TIMEOUT_MS
+        self._events = WRITABLE
+        self.owner.loop.register(self._socket.fileno(), WRITABLE, self.ready)
+        return 0
+
+    def _connected(self) -> None:
+        failure = self._failure()
+        if failure:
+            self._connect_next(self.owner.describe(failure))
+        elif self.kind == "tls":
+            self.state = HANDSHAKING
+            self.deadline_ms = self.owner.now_ms() + HANDSHAKE_TIMEOUT_MS
+            self._begin_tls()
+        else:
+            self._opened()
+
+    def _opened(self) -> None:
+        self.state = OPEN
+        self.deadline_ms = None
+        self._want(READABLE)
+        self.channel.opened(self.owner.now_ms())
+
+    # ---- carrying bytes
+
+    def ready(self, events: int) -> None:
+        """The descriptor is ready; errors of the medium and of TLS end the connection, all others pass on."""
+        try:
+            if self.state == CONNECTING:
+                self._connected()
+                return
+            if events & ~WRITABLE:
+                self._receive()
+            if self.state in (HANDSHAKING, OPEN) and events & WRITABLE:
+                self.pump()
+        except OSError as error:
+            self.finish(self.owner.describe(error.errno or 5))
+        except PlatformError as error:
+            self._flush_alert()
+            self.finish(error.text)
+
+    def guarded_pump(self) -> None:
+        """`pump` for the agent's own rounds. Does nothing while the socket is known to be full."""
+        if self._events & WRITABLE:
+            return
+        try:
+            self.pump()
+        except OSError as error:
+            self.finish(self.owner.describe(error.errno or 5))
+        except PlatformError as error:
+            self.finish(error.text)
+
+    # ---- the end
+
+    def close(self) -> None:
+        """The core asked for it: offer what is left once, close."""
+        try:
+            if self._socket is not None:
+                self._say_goodbye()
+        except (OSError, PlatformError) as error:
+            self.finish("closed (" + str(error) + ")")
+            return
+        self.finish("closed")
+
+    def finish(self, reason: str) -> None:
+        if self.state == CLOSED:
+            return
+        self._drop_socket()
+        self.state = CLOSED
+        self.owner.forget(self)
+        self.channel.closed(reason, self.owner.now_ms())
+
+    def expire(self, now_ms: int) -> None:
+        if self.deadline_ms is not None and now_ms >= self.deadline_ms:
+            self.deadline_ms = None
+            self._connect_next("timed out")
+
+    def _want(self, events: int) -> None:
+        if self._socket is not None and events != self._events:
+            self._events = events
+            self.owner.loop.modify(self._socket.fileno(), events)
+
+    def _drop_socket(self) -> None:
+        if self._socket is not None:
+            if self._events:
+                self.owner.loop.unregister(self._socket.fileno())
+            self._events = 0
+            self._drop_tls()
+            self._socket.close()
+        self._socket = None
+        self._unsent = b""
+
+
+class Connections:
+    """All open channels. `make` makes a port's own Connection of (this, Open). `resolve(host, done)` brings
+    `done(addresses, reason)`, at once or later; `describe(errno)` is what the errno means, for a person."""
+
+    def __init__(
+        self,
+        loop: "Any",
+        make: "Callable[[Connections, Open], Connection]",
+        resolve: "Callable[[str, Callable[[list[str], str], None]], None]",
+        describe: "Callable[[int], str]",
+        now_ms: "Callable[[], int]",
+    ) -> None:
+        self.loop = loop
+        self.resolve = resolve
+        self.describe = describe
+        self.now_ms = now_ms
+        self._make = make
+        self._connections: list[Connection] = []
+        self._ended = False  # since the last step: the core has heard of it and wants to act
+
+    def open(self, effect: Open) -> None:
+        if effect.target[0] not in ("tls", "tcp"):
+            effect.channel.closed("this port has no transport " + str(effect.target[0]), self.now_ms())
+            return
+        connection = self._make(self, effect)
+        self._connections.append(connection)
+        connection.start()
+
+    def close(self, channel: Channel) -> None:
+        for connection in list(self._connections):
+            if connection.channel is channel:
+                connection.close()
+
+    def step(self, now_ms: int) -> "int | None":
+        """Let timeouts pass and send what the core has; the next deadline, now where a channel was closed."""
+        self._ended = False
+        deadlines: list[int] = []
+        for connection in list(self._connections):
+            connection.expire(now_ms)
+            connection.guarded_pump()
+            if connection.deadline_ms is not None:
+                deadlines.append(connection.deadline_ms)
+        if self._ended:
+            return now_ms
+        return min(deadlines) if deadlines else None
+
+    def forget(self, connection: Connection) -> None:
+        self._connections.remove(connection)
+        self._ended = True
+
+    def busy(self) -> bool:
+        return bool(self._connections)

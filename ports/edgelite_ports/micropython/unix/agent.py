@@ -1,0 +1,133 @@
+"""The agent on Linux under MicroPython: the core, put on a `poll()` loop.
+
+    micropython -X heapsize=1400k -m edgelite_ports.micropython.unix.agent --state DIR
+
+Signals: SIGTERM and SIGINT stop the agent (journal synced, goodbye said) and leave every workload running; SIGHUP
+drops the link and connects again at once. Exit codes and lines are those of the CPython agent:
+0 stopped, 1 the platform failed, 2 not joined yet or wrongly configured.
+"""
+
+import gc
+import os
+import sys
+
+from edgelite.devices.installed import installed_drivers
+from edgelite.driver import ConfigurationError
+from edgelite.node import Node, Platform, earliest
+from edgelite_ports.common.dispatch import Dispatcher
+from edgelite_ports.common.options import HELP, parse_options
+from edgelite_ports.common.state import NotJoinedError
+from edgelite_ports.micropython.absent import NoArtifacts, NoLogs
+from edgelite_ports.micropython.connections import make_connections
+from edgelite_ports.micropython.file_storage import FileStorage
+from edgelite_ports.micropython.identity import Identity
+from edgelite_ports.micropython.loop import READABLE, Loop
+from edgelite_ports.micropython.shell import Shell
+from edgelite_ports.micropython.unix import clock, libc
+from edgelite_ports.micropython.unix.capabilities import capabilities
+from edgelite_ports.micropython.unix.log import Log
+from edgelite_ports.micropython.unix.state import State, default_path
+from edgelite_ports.micropython.worker import Worker
+from edgelite_protocol.errors import CorruptionError, PlatformError
+
+SIGHUP, SIGINT, SIGTERM, SIGCHLD = 1, 2, 15, 17  # signal(7), the same on ARM and x86
+FRAME_BYTES_MAX = 16 * 1024  # as for the CPython agent: a Pod with its ConfigMaps' files comes in one frame
+STOP_TIMEOUT_MS = 5_000  # a card that stalls longer keeps what it has; the journal is whole either way
+OWNER_ONLY = 0o077
+
+EXIT_STOPPED = 0
+EXIT_FAILED = 1
+EXIT_CONFIGURATION = 2
+
+
+class Agent:
+    """One agent process. `run` returns when a signal has asked for it; PlatformError and CorruptionError pass."""
+
+    def __init__(self, state: State, log: Log, level: "str | None") -> None:
+        self._log = log
+        self._state = state
+        config = state.load_config()
+        log.level = level or config.log_level
+        identity = Identity(state, libc.sync_directory)
+        identity.require()
+        state.lock()
+        self._signals = libc.signal_descriptor((SIGHUP, SIGINT, SIGTERM, SIGCHLD))
+        self._loop = Loop(clock.monotonic_ms)
+        self._stop_deadline_ms: int | None = None
+        storage = FileStorage(state.below("journal"), libc.sync_directory)
+        artifacts = NoArtifacts()
+        platform = Platform(
+            *(storage, artifacts, NoLogs(), clock.boot_id(), os.urandom),
+            capabilities(installed_drivers(os.listdir), [], {}),
+            frame_bytes_max=FRAME_BYTES_MAX,
+        )
+        self._node = Node(config, platform)
+        connections = make_connections(self._loop, _resolve, identity.tls_context, clock.monotonic_ms)
+        dispatcher = Dispatcher(
+            *(self._node, storage, artifacts, identity, {}, connections, Worker(), log), clock.monotonic_ms
+        )
+        self._shell = Shell(self._node, dispatcher, [connections], clock.monotonic_ms)
+
+    def run(self) -> None:
+        self._open_journal()
+        self._loop.register(self._signals, READABLE, self._signalled)
+        self._shell.step()
+        gc.collect()
+        while not self._finished():
+            self._loop.wait(earliest([self._shell.step(), self._stop_deadline_ms]))
+
+    def _open_journal(self) -> None:
+        recovery = self._node.open(clock.monotonic_ms())
+        for text in recovery.damaged:
+            self._log("error", "the journal is damaged: " + text + "; what can be read is kept, the hub is told")
+        if recovery.fresh:
+            self._log("info", "a new journal was made in " + self._state.below("journal"))
+
+    def _signalled(self, _events: int) -> None:
+        for number in libc.read_signals(self._signals):
+            if number == SIGHUP:
+                self._node.reconnect(clock.monotonic_ms())
+            elif number in (SIGINT, SIGTERM) and self._stop_deadline_ms is None:
+                self._stop()
+
+    def _stop(self) -> None:
+        self._log("info", "stopping; workloads go on")
+        self._stop_deadline_ms = clock.monotonic_ms() + STOP_TIMEOUT_MS
+        self._node.stop(clock.monotonic_ms())
+
+    def _finished(self) -> bool:
+        if self._stop_deadline_ms is None:
+            return False
+        return self._node.stopped or clock.monotonic_ms() >= self._stop_deadline_ms
+
+
+def _resolve(host: str, done: "object") -> None:
+    done([host], "")  # type: ignore[operator]
+
+
+def main(arguments: "list[str]") -> int:
+    """Run the agent; see the module's text for the exit codes."""
+    libc.umask(OWNER_ONLY)
+    log = Log(to_journal=os.getenv("JOURNAL_STREAM") is not None)
+    try:
+        options = parse_options(arguments)
+    except ValueError as error:
+        libc.write(2, ("edgelite agent: " + str(error) + "\n\n" + HELP).encode())
+        return EXIT_CONFIGURATION
+    if "--help" in options:
+        libc.write(1, HELP.encode())
+        return EXIT_STOPPED
+    state = State(options.get("--state") or default_path())
+    try:
+        Agent(state, log, options.get("--log-level")).run()
+    except (NotJoinedError, ConfigurationError) as error:
+        log("error", str(error))
+        return EXIT_CONFIGURATION
+    except (PlatformError, CorruptionError) as error:
+        log("error", str(error))
+        return EXIT_FAILED
+    return EXIT_STOPPED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
