@@ -160,7 +160,7 @@ class BlockStorage(Storage):
         data = self._device.read(place, size_bytes)
         if len(data) != size_bytes:
             raise PlatformError("the block device gave %d bytes of %d" % (len(data), size_bytes))
-        return _inverted(data) if self._device.erased else data
+        return bytes(_inverted(data)) if self._device.erased else data
 
     def _store(self, place: int, data: memoryview) -> None:
         """Within one block, PIECE_BYTES at most."""

@@ -80,8 +80,8 @@ def cut_everywhere(erased: int) -> "tuple[Cutter, BlockWorld]":
     world = BlockWorld(5, erased)
     workload(world, 110, offline=True)  # so that blocks are given away again
     cutter = Cutter(world, 5)
-    workload(world, 16, offline=True)
-    workload(world, 40)
+    workload(world, 24, offline=True)
+    workload(world, 80)
     return cutter, world
 
 
