@@ -8,8 +8,8 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgelite_ports.linux.proc import lives, parse_stat_file
 from edgelite_ports.linux.state import State
+from edgelite_ports.posix.proc import lives, parse_stat_file
 
 ORDER = ("keeper", "shim", "child")  # nobody starts anew what was just ended
 

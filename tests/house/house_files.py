@@ -29,7 +29,7 @@ def portable_core_files() -> list[Path]:
 
 def portable_port_files() -> list[Path]:
     ports = ROOM_FOLDERS["edgelite_ports"]
-    folders = ("testing", "common", "micropython")
+    folders = ("testing", "common", "posix", "micropython")
     return sorted(path for folder in folders for path in ports.glob(f"{folder}/**/*.py"))
 
 

@@ -270,6 +270,7 @@ TEST_MODULES = {
 }
 PORT_MODULES = {
     **TEST_MODULES,
+    "array": "addresses for the C library",
     "asyncio": "run_async",
     "cryptolib": "MicroPython",
     "deflate": "MicroPython",
@@ -280,6 +281,7 @@ PORT_MODULES = {
     "select": "poll",
     "socket": "a port does the I/O",
     "tls": "MicroPython",
+    "uctypes": "MicroPython on Linux: addresses for the C library",
     "vfs": "MicroPython",
 }
 

@@ -11,12 +11,12 @@ from edgelite.clock import Clock
 from edgelite.context import Context
 from edgelite.effects import AdoptUnit, RemoveWorkload, SignalUnit, StartUnit
 from edgelite.supervisor import Supervisor
-from edgelite_ports.linux.artifacts import ArtifactStore
 from edgelite_ports.linux.clock import monotonic_ms
-from edgelite_ports.linux.logs import LogStore
 from edgelite_ports.linux.loop import Loop
-from edgelite_ports.linux.places import Places
-from edgelite_ports.linux.processes import Processes
+from edgelite_ports.posix.artifacts import ArtifactStore
+from edgelite_ports.posix.logs import LogStore
+from edgelite_ports.posix.places import Places
+from edgelite_ports.posix.processes import Processes
 from edgelite_protocol import cbor
 from edgelite_protocol import messages as m
 
@@ -65,7 +65,9 @@ class Agent:
         self.journal = FileJournal(directory / "journal")
         context = Context(self.journal, self.effects.append, self._report, Clock(boot_id), os.urandom, boot_id)  # type: ignore[arg-type]
         self.supervisor = Supervisor(context)
-        self.processes = Processes(self.supervisor, self.loop, self.places, self.artifacts, self.logs, "node-1")
+        self.processes = Processes(
+            self.supervisor, self.loop, self.places, self.artifacts, self.logs, "node-1", monotonic_ms
+        )
         self._carry_out = {
             StartUnit: self.processes.start,
             AdoptUnit: self.processes.adopt,

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelite.ustar import UstarError
-from edgelite_ports.linux.artifacts import ArtifactStore
-from edgelite_ports.linux.unpack import unpack
+from edgelite_ports.posix import system
+from edgelite_ports.posix.artifacts import ArtifactStore
+from edgelite_ports.posix.unpack import unpack
 from edgelite_protocol.errors import PlatformError
 
 Member = tuple[str, bytes, bytes | str, int]  # name, tarfile type, content or target, mode
@@ -114,7 +115,7 @@ def test_a_full_disk_says_so(store: ArtifactStore, monkeypatch: pytest.MonkeyPat
     def full(descriptor: int, data: memoryview, offset: int) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "pwrite", full)
+    monkeypatch.setattr(system, "pwrite", full)
     with pytest.raises(PlatformError, match="the disk is full: make room"):
         store.append(b"d" * 32, 0, b"x")
 
@@ -127,7 +128,7 @@ def test_a_full_disk_while_unpacking_costs_no_second_fetch(
 
     digest = receive(store, GOOD)
     with monkeypatch.context() as patched:
-        patched.setattr("edgelite_ports.linux.unpack.os.symlink", full)
+        patched.setattr("edgelite_ports.posix.unpack.system.symlink", full)
         with pytest.raises(PlatformError, match="the disk is full"):
             store.install(digest)
     store.discard(digest)
@@ -166,7 +167,7 @@ def test_a_power_cut_while_unpacking_leaves_nothing_that_counts(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("edgelite_ports.linux.artifacts.os.rename", cut)
+        patched.setattr("edgelite_ports.posix.artifacts.system.rename", cut)
         with pytest.raises(KeyboardInterrupt):
             store.install(digest)
     assert store.root(digest) is None

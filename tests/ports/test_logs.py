@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelite_ports.linux.log_reader import LogReader
-from edgelite_ports.linux.logs import LOOK_MS_MAX, LOOK_MS_MIN, LogStore
+from edgelite_ports.posix import system
+from edgelite_ports.posix.log_reader import LogReader
+from edgelite_ports.posix.logs import LOOK_MS_MAX, LOOK_MS_MIN, LogStore
 from edgelite_protocol.errors import PlatformError
 
 SEGMENT = 4096
@@ -140,7 +141,7 @@ def test_a_full_disk_cuts_without_keeping(store: LogStore, tmp_path: Path, monke
 
     path = log_path(tmp_path)
     write(path, b"x" * 10 * SEGMENT)
-    monkeypatch.setattr(os, "sendfile", full)
+    monkeypatch.setattr(system, "sendfile", full)
     store.step(0)
     assert [file.name for file in path.parent.iterdir()] == ["main.log"]
     assert path.stat().st_size == 0
@@ -288,7 +289,7 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
         calls.append(1)
         return real(*arguments)
 
-    monkeypatch.setattr(os, name, counted)
+    monkeypatch.setattr(system, name, counted)
     return calls
 
 
@@ -346,8 +347,8 @@ def test_what_is_written_while_it_is_copied_is_kept_and_only_the_last_moment_is_
         write(path, lines(701, 703))
         ftruncate(source, size_bytes)
 
-    monkeypatch.setattr(os, "sendfile", sendfile_while_it_grows)
-    monkeypatch.setattr(os, "ftruncate", ftruncate_too_late)
+    monkeypatch.setattr(system, "sendfile", sendfile_while_it_grows)
+    monkeypatch.setattr(system, "ftruncate", ftruncate_too_late)
     store.step(60000)
     write(path, lines(704, 710))
     assert read_all(reader) == lines(401, 700) + lines(704, 710)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from process_bench import KEY, UNIT, Agent, workload
 
-from edgelite_ports.linux import proc
 from edgelite_ports.linux.clock import monotonic_ms
+from edgelite_ports.posix import proc, system
 from edgelite_protocol import messages as m
 
 
@@ -370,7 +370,7 @@ def test_without_pidfd_ends_are_seen_by_looking(agent: Agent, monkeypatch: pytes
     def no_pidfd(pid: int, flags: int = 0) -> int:
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr(os, "pidfd_open", no_pidfd)
+    monkeypatch.setattr(system, "pidfd_open", no_pidfd)
     run(agent, "sh", "-c", "sleep 0.2; exit 3", policy="Never")
     agent.run_until(lambda: agent.state() == "failed")
     agent.round()

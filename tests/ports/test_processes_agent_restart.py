@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from process_bench import BOOT, KEY, UNIT, Agent, workload
 
-from edgelite_ports.linux import proc
 from edgelite_ports.linux.clock import monotonic_ms
+from edgelite_ports.posix import proc
 from edgelite_protocol import cbor
 from edgelite_protocol import messages as m
 

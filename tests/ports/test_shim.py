@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelite_ports.linux.shim import parse_exit, quoted, start_script
+from edgelite_ports.posix.shim import parse_exit, quoted, start_script
 
 WORD = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
 NASTY = st.text("'\"\\$`!*?~#;&|<>(){}[] \t\n\r\x01\x7f\x81\x88%=", max_size=30)

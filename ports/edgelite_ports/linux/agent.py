@@ -16,19 +16,19 @@ from edgelite_ports.common.dispatch import Dispatcher
 from edgelite_ports.common.options import HELP, parse_options
 from edgelite_ports.common.state import NotJoinedError
 from edgelite_ports.linux import clock, sd_notify
-from edgelite_ports.linux.artifacts import ArtifactStore
 from edgelite_ports.linux.capabilities import capabilities
 from edgelite_ports.linux.connections import Connections
 from edgelite_ports.linux.identity import Identity
 from edgelite_ports.linux.kernel_tls import KernelTls
 from edgelite_ports.linux.log import Log
-from edgelite_ports.linux.logs import LogStore
 from edgelite_ports.linux.loop import READABLE, Loop, Signals
-from edgelite_ports.linux.places import Places
-from edgelite_ports.linux.processes import Processes
 from edgelite_ports.linux.state import State, default_path
 from edgelite_ports.linux.storage import FileStorage
 from edgelite_ports.linux.worker import Worker
+from edgelite_ports.posix.artifacts import ArtifactStore
+from edgelite_ports.posix.logs import LogStore
+from edgelite_ports.posix.places import Places
+from edgelite_ports.posix.processes import Processes
 from edgelite_protocol.errors import CorruptionError, PlatformError
 
 SIGHUP, SIGINT, SIGTERM, SIGCHLD = 1, 2, 15, 17  # signal(7); signal.py would bring enum
@@ -70,7 +70,9 @@ class Agent:
         self._node = Node(config, platform)
         places = Places(state.path, state.runtime_path(config.node), boot_id)
         places.make()
-        self._processes = Processes(self._node.supervisor, self._loop, places, artifacts, self._logs, config.node)
+        self._processes = Processes(
+            self._node.supervisor, self._loop, places, artifacts, self._logs, config.node, clock.monotonic_ms
+        )
         self._dispatcher = Dispatcher(
             *(self._node, storage, artifacts, identity, {"process": self._processes}),
             *(self._connections, self._worker, log),

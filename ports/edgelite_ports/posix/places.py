@@ -11,9 +11,11 @@
 left behind in <state>/run unfindable, so that no pid of it is taken for one of ours.
 """
 
-import os
+import binascii
 
-from edgelite_ports.linux.command import StartError
+from edgelite_ports.posix import system
+from edgelite_ports.posix.command import StartError
+from edgelite_ports.posix.files import base, join, make_directories, reason, remove_tree
 from edgelite_protocol.errors import PlatformError
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
@@ -24,7 +26,7 @@ class Places:
     def __init__(self, state: str, run: str, boot_id: bytes) -> None:
         self.state = state
         self.run_base = run
-        self.run = os.path.join(run, boot_id.hex())
+        self.run = join(run, binascii.hexlify(boot_id).decode())
 
     def make(self) -> None:
         """Make what is missing, for the owner only, and remove what other boots left in the run directory.
@@ -32,31 +34,31 @@ class Places:
         try:
             self._make()
         except OSError as error:
-            raise PlatformError("cannot make the agent's directories: " + str(error), "check their owner") from error
+            raise PlatformError("cannot make the agent's directories: " + reason(error), "check their owner") from error
 
     def _make(self) -> None:
-        for directory in (self.run, *(os.path.join(self.state, name) for name in ("workloads", "logs", "artifacts"))):
-            os.makedirs(directory, 0o700, exist_ok=True)
-        for name in os.listdir(self.run_base):
-            if name != os.path.basename(self.run) and _is_boot(name):
-                remove_tree(os.path.join(self.run_base, name))
+        for directory in [self.run] + [join(self.state, name) for name in ("workloads", "logs", "artifacts")]:
+            make_directories(directory)
+        for name in system.listdir(self.run_base):
+            if name != base(self.run) and _is_boot(name):
+                remove_tree(join(self.run_base, name))
 
     def unit_run(self, unit: str) -> str:
-        return os.path.join(self.run, *_split(unit))
+        return join(self.run, *_split(unit))
 
     def root(self, unit: str) -> str:
-        return os.path.join(self.state, "workloads", *_split(unit))
+        return join(self.state, "workloads", *_split(unit))
 
     def file_list(self, unit: str) -> str:
         return self.root(unit) + ".files"
 
     def log(self, unit: str) -> str:
-        return os.path.join(self.state, "logs", *_split(unit)) + ".log"
+        return join(self.state, "logs", *_split(unit)) + ".log"
 
     def of_workload(self, uid: str) -> "list[str]":
         """All that belongs to a workload and goes with it."""
         _check_name(uid)
-        return [os.path.join(self.run, uid)] + [os.path.join(self.state, kind, uid) for kind in ("workloads", "logs")]
+        return [join(self.run, uid)] + [join(self.state, kind, uid) for kind in ("workloads", "logs")]
 
 
 def _split(unit: str) -> "tuple[str, str]":
@@ -68,48 +70,14 @@ def _split(unit: str) -> "tuple[str, str]":
 
 
 def _check_name(name: str) -> None:
-    if not name or name[0] == "." or len(name) > _NAME_LENGTH_MAX or not _NAME_CHARACTERS.issuperset(name):
+    if (
+        not name
+        or name[0] == "."
+        or len(name) > _NAME_LENGTH_MAX
+        or not all(letter in _NAME_CHARACTERS for letter in name)
+    ):
         raise StartError("InvalidName", "%r: letters, digits, - _ . only, not starting with a dot" % name)
 
 
 def _is_boot(name: str) -> bool:
     return len(name) == 32 and set(name) <= set("0123456789abcdef")
-
-
-def remove_tree(path: str) -> None:
-    """Remove a directory with all that is in it, following no link. What is not there is fine; OSError otherwise.
-
-    May take long; the agent runs it on the worker. Iterative, because a workload may nest as deep as it likes.
-    """
-    pending = [path]
-    while pending:
-        directory = pending[-1]
-        subdirectories = _remove_files(directory)
-        if subdirectories:
-            pending.extend(subdirectories)
-        else:
-            pending.pop()
-            _remove_directory(directory)
-
-
-def _remove_files(directory: str) -> "list[str]":
-    """Remove everything but the subdirectories; give their paths."""
-    try:
-        entries = list(os.scandir(directory))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    subdirectories = []
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            os.chmod(entry.path, 0o700)
-            subdirectories.append(entry.path)
-        else:
-            os.unlink(entry.path)
-    return subdirectories
-
-
-def _remove_directory(directory: str) -> None:
-    try:
-        os.rmdir(directory)
-    except FileNotFoundError:
-        pass

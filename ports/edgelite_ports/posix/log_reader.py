@@ -4,9 +4,10 @@ A reader keeps its place as a position in all that an instance has written, whic
 rotated away twice before it was read is skipped.
 """
 
-import os
-
 from edgelite.logstream import LogReader as LogReaderContract
+from edgelite_ports.posix import system
+from edgelite_ports.posix.files import ENOENT, base, reason
+from edgelite_ports.posix.files import size_bytes as size_of
 from edgelite_protocol.errors import PlatformError
 
 ALL_LINES = -1
@@ -27,9 +28,9 @@ class LogReader(LogReaderContract):
     def __init__(self, track: Track, tail_lines: int) -> None:
         """PlatformError where there is nothing to read."""
         self._track = track
-        size_bytes, older_bytes = _size(track.path), _size(track.path + ".1")
+        size_bytes, older_bytes = size_of(track.path, -1), size_of(track.path + ".1", -1)
         if size_bytes < 0 and older_bytes < 0:
-            raise PlatformError("there is no log %s" % os.path.basename(track.path))
+            raise PlatformError("there is no log %s" % base(track.path))
         start = track.base_bytes - max(older_bytes, 0)
         end = track.base_bytes + max(size_bytes, 0)
         self._position = start if tail_lines == ALL_LINES else self._find_tail(start, end, tail_lines)
@@ -53,7 +54,7 @@ class LogReader(LogReaderContract):
         """From the file that was current before: the rotated one, or the one of the instance before."""
         base_bytes = self._track.base_bytes
         for path in (self._track.path + ".1", self._track.path + ".previous"):
-            size_bytes = _size(path)
+            size_bytes = size_of(path, -1)
             if size_bytes > 0:
                 start = max(self._position, base_bytes - size_bytes)
                 data = _read(path, start - (base_bytes - size_bytes), min(size_bytes_max, base_bytes - start))
@@ -93,24 +94,16 @@ class LogReader(LogReaderContract):
         return b"".join(pieces)
 
 
-def _size(path: str) -> int:
-    """-1 where there is no such file."""
-    try:
-        return os.stat(path).st_size
-    except FileNotFoundError:
-        return -1
-
-
 def _read(path: str, offset_bytes: int, size_bytes: int) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return b""
+        descriptor = system.open(path, system.O_RDONLY | system.O_CLOEXEC)
     except OSError as error:
-        raise PlatformError("cannot read %s: %s" % (path, error.strerror)) from error
+        if error.errno == ENOENT:
+            return b""
+        raise PlatformError("cannot read %s: %s" % (path, reason(error))) from error
     try:
-        return os.pread(descriptor, size_bytes, offset_bytes)
+        return system.pread(descriptor, size_bytes, offset_bytes)
     except OSError as error:
-        raise PlatformError("cannot read %s: %s" % (path, error.strerror)) from error
+        raise PlatformError("cannot read %s: %s" % (path, reason(error))) from error
     finally:
-        os.close(descriptor)
+        system.close(descriptor)

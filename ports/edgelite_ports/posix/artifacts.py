@@ -1,4 +1,4 @@
-"""The artifact store on a Linux node: what is being received, what is unpacked.
+"""The artifact store of a node on Linux: what is being received, what is unpacked.
 
     <hex>.part     the bytes that have arrived, from the start; its size is where a fetch goes on
     <hex>.tar      all of them, and the digest is right: nothing is gained by fetching them again
@@ -11,25 +11,25 @@ it stays, and the next try costs the link nothing. A power cut may leave a `.par
 digest does not match then, and the fetch starts again.
 """
 
-import errno
-import os
+import binascii
 
 from edgelite.fetch import ArtifactStore as ArtifactStoreContract
-from edgelite_ports.linux import files
-from edgelite_ports.linux.places import remove_tree
+from edgelite_ports.posix import files, system
+from edgelite_ports.posix.files import join, remove_tree
 from edgelite_protocol.digest import sha256
 from edgelite_protocol.errors import MisuseError, PlatformError
 
 SIZE_BYTES_MAX = 1 << 30  # of one artifact: larger than any device's memory card should be asked to hold
 _READ_BYTES = 65536
 _DIGEST_BYTES = 32
+_SEEK_SET, _SEEK_CUR = 0, 1
 
 
 class ArtifactStore(ArtifactStoreContract):
     def __init__(self, directory: str) -> None:
         self._directory = directory
         try:
-            os.makedirs(directory, 0o700, exist_ok=True)
+            files.make_directories(directory)
         except OSError as error:
             raise _failure("cannot make", directory, error) from error
 
@@ -41,9 +41,7 @@ class ArtifactStore(ArtifactStoreContract):
             return _number(self._path(digest, ".size"))
         path = self._received(digest)
         try:
-            return os.stat(path).st_size
-        except FileNotFoundError:
-            return 0
+            return files.size_bytes(path)
         except OSError as error:
             raise _failure("cannot read", path, error) from error
 
@@ -53,22 +51,22 @@ class ArtifactStore(ArtifactStoreContract):
         if offset_bytes + len(data) > SIZE_BYTES_MAX:
             raise PlatformError("an artifact may have %d bytes, no more" % SIZE_BYTES_MAX)
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = system.open(path, system.O_WRONLY | system.O_CREAT | system.O_CLOEXEC, 0o600)
             try:
                 self._append(descriptor, offset_bytes, data)
             finally:
-                os.close(descriptor)
+                system.close(descriptor)
         except OSError as error:
             raise _failure("cannot write", path, error) from error
 
     def _append(self, descriptor: int, offset_bytes: int, data: bytes) -> None:
-        size_bytes = os.fstat(descriptor).st_size
+        size_bytes = system.fstat(descriptor).st_size
         if offset_bytes != size_bytes:
             # Not misuse: it may have been discarded as garbage while its last pieces were on their way.
             raise PlatformError("artifact data for offset %d, but %d bytes are there" % (offset_bytes, size_bytes))
         view = memoryview(data)
-        while view:
-            written = os.pwrite(descriptor, view, offset_bytes)
+        while len(view):
+            written = system.pwrite(descriptor, view, offset_bytes)
             offset_bytes += written
             view = view[written:]
 
@@ -76,9 +74,7 @@ class ArtifactStore(ArtifactStoreContract):
         """Forget what has arrived, unless its digest is right."""
         path = self._path(digest, ".part")
         try:
-            os.unlink(path)
-        except FileNotFoundError:
-            return
+            files.unlink_if_there(path)
         except OSError as error:
             raise _failure("cannot remove", path, error) from error
 
@@ -91,42 +87,42 @@ class ArtifactStore(ArtifactStoreContract):
             return
         path = self._received(digest)
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = system.open(path, system.O_RDONLY | system.O_CLOEXEC)
             try:
                 self._check(descriptor, digest, path)
                 archive = self._path(digest, ".tar")
-                os.rename(path, archive)
+                system.rename(path, archive)
                 self._unpack(descriptor, digest)
             finally:
-                os.close(descriptor)
-            os.unlink(archive)
+                system.close(descriptor)
+            system.unlink(archive)
         except OSError as error:
             raise _failure("cannot unpack", path, error) from error
 
     def _check(self, descriptor: int, digest: bytes, path: str) -> None:
         found = sha256()
-        while data := os.read(descriptor, _READ_BYTES):
+        while data := system.read(descriptor, _READ_BYTES):
             found.update(data)
         if found.digest() != digest:
-            os.unlink(path)  # also one that was right once: a power cut may have come before it was durable
-            raise PlatformError("the digest of what arrived is %s" % found.digest().hex())
+            system.unlink(path)  # also one that was right once: a power cut may have come before it was durable
+            raise PlatformError("the digest of what arrived is %s" % _hex(found.digest()))
 
     def _unpack(self, descriptor: int, digest: bytes) -> None:
-        from edgelite_ports.linux.unpack import unpack  # an agent that fetches nothing need not hold it
+        from edgelite_ports.posix.unpack import unpack  # an agent that fetches nothing need not hold it
 
         new = self._path(digest, ".new")
         remove_tree(new)
-        os.mkdir(new, 0o755)
-        size_bytes = os.lseek(descriptor, 0, os.SEEK_CUR)
-        os.lseek(descriptor, 0, os.SEEK_SET)
+        system.mkdir(new, 0o755)
+        size_bytes = system.lseek(descriptor, 0, _SEEK_CUR)
+        system.lseek(descriptor, 0, _SEEK_SET)
         try:
             unpack(descriptor, new)
         except Exception:
             remove_tree(new)  # an artifact that fails must not fill the disk as well
             raise
-        files.write_atomically(self._path(digest, ".size"), b"%d\n" % size_bytes)
-        os.sync()  # one for all files of it; each with an fsync of its own would take minutes on a card
-        os.rename(new, self._path(digest, ""))
+        files.write_durably(self._path(digest, ".size"), b"%d\n" % size_bytes)
+        system.sync()  # one for all files of it; each with an fsync of its own would take minutes on a card
+        system.rename(new, self._path(digest, ""))
         files.sync_directory(self._directory)
 
     # ---- using
@@ -134,17 +130,17 @@ class ArtifactStore(ArtifactStoreContract):
     def root(self, digest: bytes) -> "str | None":
         """The directory of the unpacked artifact; None where it is not here."""
         path = self._path(digest, "")
-        return path if os.path.isdir(path) else None
+        return path if files.is_directory(path) else None
 
     def collect_garbage(self, named: "list[bytes]") -> "list[str]":
         """Remove what belongs to no digest of `named`; the names of what was removed. May block."""
-        kept = {digest.hex() for digest in named}
+        kept = {_hex(digest) for digest in named}
         removed = []
         try:
-            for name in sorted(os.listdir(self._directory)):
+            for name in sorted(system.listdir(self._directory)):
                 if name.partition(".")[0] not in kept:
-                    path = os.path.join(self._directory, name)
-                    remove_tree(path) if os.path.isdir(path) else os.unlink(path)
+                    path = join(self._directory, name)
+                    remove_tree(path) if files.is_directory(path) else system.unlink(path)
                     removed.append(name)
         except OSError as error:
             raise _failure("cannot clean", self._directory, error) from error
@@ -152,16 +148,23 @@ class ArtifactStore(ArtifactStoreContract):
 
     def _received(self, digest: bytes) -> str:
         archive = self._path(digest, ".tar")
-        return archive if os.path.exists(archive) else self._path(digest, ".part")
+        return archive if files.exists(archive) else self._path(digest, ".part")
 
     def _path(self, digest: bytes, suffix: str) -> str:
         if len(digest) != _DIGEST_BYTES:
             raise MisuseError("a digest has %d bytes" % _DIGEST_BYTES)
-        return os.path.join(self._directory, digest.hex() + suffix)
+        return join(self._directory, _hex(digest) + suffix)
+
+
+def _hex(digest: bytes) -> str:
+    return binascii.hexlify(digest).decode()
 
 
 def _number(path: str) -> int:
-    text = files.read_bytes(path, 32)
+    try:
+        text = files.read_small(path, 32)
+    except OSError as error:
+        raise _failure("cannot read", path, error) from error
     if not text.strip().isdigit():
         raise PlatformError(path + " holds no number", "remove the artifact's directory: it is fetched again")
     return int(text)
@@ -169,6 +172,6 @@ def _number(path: str) -> int:
 
 def _failure(what: str, path: str, error: OSError) -> PlatformError:
     advice = ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (files.ENOSPC, files.EDQUOT):
         advice = "the disk is full: make room on it, or remove workloads whose artifacts it holds"
-    return PlatformError("%s %s: %s" % (what, path, error.strerror), advice)
+    return PlatformError("%s %s: %s" % (what, path, files.reason(error)), advice)

@@ -1,6 +1,7 @@
 """What /proc tells of processes. A pid alone names nobody: with the start time it does, within one boot."""
 
-import os
+from edgelite_ports.posix import system
+from edgelite_ports.posix.files import ENOENT, EPERM, ESRCH, read_small
 
 _STATE = 0  # fields of /proc/PID/stat behind the command's closing parenthesis; the first is proc(5)'s field 3
 _GROUP = 2
@@ -26,7 +27,9 @@ def read_stat(pid: int) -> "Stat | None":
     """None where there is no such process."""
     try:
         return Stat(read_small("/proc/%d/stat" % pid))
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError as error:
+        if error.errno not in (ENOENT, ESRCH):
+            raise
         return None
 
 
@@ -53,12 +56,11 @@ def group_lives(group: int) -> bool:
     nobody reaps orphans they stay for ever.
     """
     try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    for name in os.listdir("/proc"):
+        system.killpg(group, 0)
+    except OSError as error:
+        if error.errno != EPERM:
+            return False
+    for name in system.listdir("/proc"):
         if name.isdigit():
             stat = read_stat(int(name))
             if stat is not None and stat.group == group and stat.session == group and not stat.is_dead:
@@ -68,31 +70,14 @@ def group_lives(group: int) -> bool:
 
 def open_pidfd(pid: int, start: int) -> int:
     """A descriptor that is readable once that very process has ended; -1 where the kernel has none (before 5.3).
-    ProcessLookupError where it is not there any more."""
+    OSError(ESRCH) where it is not there any more."""
     try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        raise
-    except OSError:
+        descriptor = system.pidfd_open(pid)
+    except OSError as error:
+        if error.errno == ESRCH:
+            raise
         return -1
     if not lives(pid, start):  # the pid may have found another owner before it was opened
-        os.close(descriptor)
-        raise ProcessLookupError(pid)
+        system.close(descriptor)
+        raise OSError(ESRCH, "no such process")
     return descriptor
-
-
-def read_small(path: str) -> bytes:
-    """At most 4,096 bytes of a file; FileNotFoundError where it is not there."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, 4096)
-    finally:
-        os.close(descriptor)
-
-
-def read_if_there(path: str) -> bytes:
-    """The same; b"" where it is not there."""
-    try:
-        return read_small(path)
-    except FileNotFoundError:
-        return b""

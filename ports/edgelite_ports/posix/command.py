@@ -6,8 +6,7 @@ ExecFormat          an ELF program for another machine
 InvalidPath         a path that leaves the directory it belongs to
 """
 
-import os
-import stat
+from edgelite_ports.posix import files, system
 
 PATH_DEFAULT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _HEAD_BYTES = 256  # enough for an ELF header's machine field and the kernel's limit on a `#!` line
@@ -32,7 +31,7 @@ def confined(root: str, path: str) -> str:
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts or "\0" in path:
         raise StartError("InvalidPath", "%s: no part of a path may be .." % path)
-    return "/".join([root, *parts])
+    return root + "/" + "/".join(parts) if parts else root
 
 
 def find_program(word: str, directory: str, artifact_root: "str | None", search_path: str) -> str:
@@ -44,8 +43,8 @@ def find_program(word: str, directory: str, artifact_root: "str | None", search_
     if "/" not in word:
         return _search(word, search_path)
     if not word.startswith("/"):
-        return _checked(os.path.normpath(os.path.join(directory, word)), word)
-    if artifact_root is not None and os.path.lexists(confined(artifact_root, word)):
+        return _checked(files.normal(files.join(directory, word)), word)
+    if artifact_root is not None and files.is_there(confined(artifact_root, word)):
         return _checked(confined(artifact_root, word), word)
     return _checked(word, word)
 
@@ -53,9 +52,9 @@ def find_program(word: str, directory: str, artifact_root: "str | None", search_
 def _search(word: str, search_path: str) -> str:
     denied = ""
     for place in search_path.split(":"):
-        path = os.path.join(place, word)
-        if place.startswith("/") and os.path.isfile(path):
-            if os.access(path, os.X_OK):
+        path = files.join(place, word)
+        if place.startswith("/") and files.is_file(path):
+            if system.is_executable(path):
                 return _checked(path, word)
             denied = path
     if denied:
@@ -65,10 +64,11 @@ def _search(word: str, search_path: str) -> str:
 
 def _checked(path: str, word: str) -> str:
     try:
-        mode = os.stat(path).st_mode
+        mode = system.stat(path).st_mode
     except OSError as error:
-        raise StartError("CommandNotFound", '"%s": no program at %s (%s)' % (word, path, error.strerror)) from error
-    if not stat.S_ISREG(mode) or not os.access(path, os.X_OK):
+        text = '"%s": no program at %s (%s)' % (word, path, files.reason(error))
+        raise StartError("CommandNotFound", text) from error
+    if not files.is_file_mode(mode) or not system.is_executable(path):
         raise StartError("PermissionDenied", "%s is not an executable file" % path)
     _check_format(path)
     return path
@@ -76,13 +76,15 @@ def _checked(path: str, word: str) -> str:
 
 def _check_format(path: str) -> None:
     try:
-        head = _read_head(path)
-    except PermissionError:
+        head = files.read_small(path, _HEAD_BYTES)
+    except OSError as error:
+        if error.errno != files.EACCES:
+            raise
         return  # executable and not readable: the kernel can tell, we cannot
     if head.startswith(b"#!"):
         words = head[2:].split(b"\n")[0].split()
-        if words and not os.path.exists(words[0]):
-            text = "%s asks for the interpreter %s, which is not there" % (path, os.fsdecode(words[0]))
+        if words and not files.exists(files.text_of(words[0])):
+            text = "%s asks for the interpreter %s, which is not there" % (path, files.text_of(words[0]))
             raise StartError("CommandNotFound", text)
     elif head.startswith(b"\x7fELF"):
         _check_machine(path, head)
@@ -90,9 +92,9 @@ def _check_format(path: str) -> None:
 
 def _check_machine(path: str, head: bytes) -> None:
     """The kernel would refuse it, and the shell would then try to read it as a script."""
-    theirs, ours = _machine(head), _machine(_read_head("/proc/self/exe"))
-    kernel = _KERNEL_MACHINES.get(os.uname().machine, ours)
-    if theirs in (ours, kernel, *_RUNS_ALSO.get(kernel, ())) or _has_emulators():
+    theirs, ours = _machine(head), _machine(files.read_small("/proc/self/exe", _HEAD_BYTES))
+    kernel = _KERNEL_MACHINES.get(system.machine(), ours)
+    if theirs in (ours, kernel) or theirs in _RUNS_ALSO.get(kernel, ()) or _has_emulators():
         return
     text = "%s is built for %s, this machine is %s" % (path, _machine_name(theirs), _machine_name(ours))
     raise StartError("ExecFormat", text)
@@ -110,14 +112,6 @@ def _machine_name(machine: int) -> str:
 def _has_emulators() -> bool:
     """Something like qemu-user may be registered for foreign programs; then the kernel decides."""
     try:
-        return any(name.startswith("qemu-") for name in os.listdir(_BINFMT_DIRECTORY))
+        return any(name.startswith("qemu-") for name in system.listdir(_BINFMT_DIRECTORY))
     except OSError:
         return False
-
-
-def _read_head(path: str) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, _HEAD_BYTES)
-    finally:
-        os.close(descriptor)

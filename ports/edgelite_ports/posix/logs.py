@@ -17,11 +17,11 @@ that starts to grow from rest at R bytes a second may reach 10 * R before it is 
 cuts it; the first look after that does, keeping the last SEGMENT_BYTES. A full disk cuts without keeping.
 """
 
-import errno
-import os
-
 from edgelite.logstream import LogStore as LogStoreContract
-from edgelite_ports.linux.log_reader import LogReader, Track
+from edgelite_ports.posix import system
+from edgelite_ports.posix.files import EDQUOT, ENOSPC, exists, join, names, reason
+from edgelite_ports.posix.files import size_bytes as size_of
+from edgelite_ports.posix.log_reader import LogReader, Track
 from edgelite_protocol.errors import PlatformError
 
 TYPE_CHECKING = False
@@ -33,6 +33,7 @@ LOOK_MS_MIN = 1000
 LOOK_MS_MAX = 10000  # what a burst from rest may write unseen: a card has room for seconds of it, not for a minute
 RETRY_MS = 60000  # of a rotation that failed: what failed it lasts, and each time is a line in the agent's output
 _COPY_BYTES = 65536
+_SEEK_END = 2
 _COPY_SEGMENTS_MAX = 4  # a writer that outruns the copy this far loses what the cut takes
 
 
@@ -51,7 +52,7 @@ class LogStore(LogStoreContract):
         is not heeded. PlatformError where there is no such log."""
         if "/" in uid or "/" in container or uid.startswith(".") or container.startswith("."):
             raise PlatformError("there is no log of %s/%s" % (uid, container))
-        path = os.path.join(self._directory, uid, container + ".log")
+        path = join(self._directory, uid, container + ".log")
         if previous:
             return LogReader(Track(path + ".previous"), tail_lines)
         return LogReader(self._track(path), tail_lines)
@@ -60,13 +61,13 @@ class LogStore(LogStoreContract):
         """A new instance is about to write to `path`, and nobody else does: what is there becomes the previous
         instance's. OSError where the disk fails."""
         track = self._track(path)
-        size_bytes = _size(path)
-        if size_bytes and _size(path + ".1"):
+        size_bytes = size_of(path)
+        if size_bytes and size_of(path + ".1"):
             _append(path, path + ".1")
-            os.rename(path + ".1", path + ".previous")
-            os.unlink(path)
+            system.rename(path + ".1", path + ".previous")
+            system.unlink(path)
         elif size_bytes:
-            os.rename(path, path + ".previous")
+            system.rename(path, path + ".previous")
         track.base_bytes += size_bytes
         track.size_bytes, track.looked_ms = 0, now_ms
         self._look_ms = min(self._look_ms, now_ms + LOOK_MS_MIN)
@@ -85,9 +86,9 @@ class LogStore(LogStoreContract):
         """The logs there are; found on the first call, then told by `begin`."""
         if self._tracks is None:
             self._tracks = {}
-            for uid in _names(self._directory):
-                for name in _names(os.path.join(self._directory, uid)):
-                    self._find(os.path.join(self._directory, uid, name))
+            for uid in names(self._directory):
+                for name in names(join(self._directory, uid)):
+                    self._find(join(self._directory, uid, name))
         return self._tracks
 
     def _find(self, path: str) -> None:
@@ -107,13 +108,13 @@ class LogStore(LogStoreContract):
         try:
             return self._look(track, now_ms)
         except OSError as error:
-            self._warn("cannot rotate %s: %s" % (track.path, error.strerror))
+            self._warn("cannot rotate %s: %s" % (track.path, reason(error)))
             return RETRY_MS
 
     def _look(self, track: Track, now_ms: int) -> int:
         """Rotate one log if it is time; in how many milliseconds to look at it again."""
-        size_bytes = _size(track.path)
-        if size_bytes == 0 and not os.path.exists(track.path):
+        size_bytes = size_of(track.path)
+        if size_bytes == 0 and not exists(track.path):
             self._known().pop(track.path)  # its workload was removed, or never wrote
             return LOOK_MS_MAX
         grown_bytes = size_bytes - track.size_bytes
@@ -131,73 +132,59 @@ class LogStore(LogStoreContract):
         return min(max(fills_ms // 2, LOOK_MS_MIN), LOOK_MS_MAX)
 
     def _rotate(self, track: Track, size_bytes: int) -> None:
-        source = os.open(track.path, os.O_RDWR | os.O_CLOEXEC)
+        source = system.open(track.path, system.O_RDWR | system.O_CLOEXEC)
         try:
             start_bytes = max(0, size_bytes - self._segment_bytes)
             try:
                 track.base_bytes += _cut(source, start_bytes, track.path + ".new", self._segment_bytes)
-                os.rename(track.path + ".new", track.path + ".1")  # after the cut: it may wait for the disk
+                system.rename(track.path + ".new", track.path + ".1")  # after the cut: it may wait for the disk
             except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                if error.errno not in (ENOSPC, EDQUOT):
                     raise
-                os.ftruncate(source, 0)
+                system.ftruncate(source, 0)
                 track.base_bytes += size_bytes
         finally:
-            os.close(source)
+            system.close(source)
 
     def _finish_rotation(self, path: str) -> None:
         """An agent that died while rotating left a copy: whole if the log was cut after it, worthless if not."""
         try:
-            if _size(path) < self._segment_bytes:
-                os.rename(path + ".new", path + ".1")
+            if size_of(path) < self._segment_bytes:
+                system.rename(path + ".new", path + ".1")
             else:
-                os.unlink(path + ".new")
+                system.unlink(path + ".new")
         except OSError as error:
-            self._warn("cannot finish the rotation of %s: %s" % (path, error.strerror))
+            self._warn("cannot finish the rotation of %s: %s" % (path, reason(error)))
 
 
 def _cut(source: int, offset_bytes: int, path: str, segment_bytes: int) -> int:
     """Copy to a new file from that offset to the end, wherever the end moves meanwhile, and truncate at once; where
     the end was."""
-    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    target = system.open(path, system.O_WRONLY | system.O_CREAT | system.O_TRUNC | system.O_CLOEXEC, 0o600)
     try:
         limit_bytes = offset_bytes + _COPY_SEGMENTS_MAX * segment_bytes
         while offset_bytes < limit_bytes:
-            copied_bytes = os.sendfile(target, source, offset_bytes, _COPY_BYTES)
+            copied_bytes = system.sendfile(target, source, offset_bytes, _COPY_BYTES)
             if not copied_bytes:
                 break
             offset_bytes += copied_bytes
-        os.ftruncate(source, 0)
+        system.ftruncate(source, 0)
         return offset_bytes
     except OSError:
-        os.unlink(path)
+        system.unlink(path)
         raise
     finally:
-        os.close(target)
+        system.close(target)
 
 
 def _append(path: str, to_path: str) -> None:
-    source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    target = os.open(to_path, os.O_WRONLY | os.O_CLOEXEC)
+    source = system.open(path, system.O_RDONLY | system.O_CLOEXEC)
+    target = system.open(to_path, system.O_WRONLY | system.O_CLOEXEC)
     try:
-        os.lseek(target, 0, os.SEEK_END)
+        system.lseek(target, 0, _SEEK_END)
         offset_bytes = 0
-        while copied_bytes := os.sendfile(target, source, offset_bytes, _COPY_BYTES):
+        while copied_bytes := system.sendfile(target, source, offset_bytes, _COPY_BYTES):
             offset_bytes += copied_bytes
     finally:
-        os.close(source)
-        os.close(target)
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except FileNotFoundError:
-        return 0
-
-
-def _names(directory: str) -> "list[str]":
-    try:
-        return sorted(os.listdir(directory))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+        system.close(source)
+        system.close(target)

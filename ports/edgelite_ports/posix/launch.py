@@ -1,10 +1,9 @@
 """From a workload's compact form to the script that becomes its process. docs/workloads.md says it for users."""
 
-import os
-
-from edgelite_ports.linux import workload_files
-from edgelite_ports.linux.command import PATH_DEFAULT, StartError, confined, find_program
-from edgelite_ports.linux.shim import start_script
+from edgelite_ports.posix import files as small_files
+from edgelite_ports.posix import workload_files
+from edgelite_ports.posix.command import PATH_DEFAULT, StartError, confined, find_program
+from edgelite_ports.posix.shim import start_script
 from edgelite_protocol.messages import (
     CONTAINER_COMMAND,
     CONTAINER_DIGEST,
@@ -20,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from edgelite_ports.linux.places import Places
+    from edgelite_ports.posix.places import Places
 
 _NAME_START = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 _NAME_REST = _NAME_START | frozenset("0123456789")
@@ -54,10 +53,10 @@ def working_directory(root: str, artifact_root: "str | None", asked: str) -> str
     absolute path is one of the device; with an artifact it starts at the artifact's root."""
     base = artifact_root or root
     if artifact_root is None and asked.startswith("/"):
-        directory = os.path.normpath(asked)
+        directory = small_files.normal(asked)
     else:
         directory = confined(base, asked)
-    if not os.path.isdir(directory):
+    if not small_files.is_directory(directory):
         raise StartError("WorkingDirectoryMissing", "%s is no directory (workingDir: %s)" % (directory, asked))
     return directory
 
@@ -97,7 +96,7 @@ def expand(text: str, environment: "dict[str, str]") -> str:
 
 def is_variable_name(name: str) -> bool:
     """A name that a shell can export."""
-    return bool(name) and name[0] in _NAME_START and _NAME_REST.issuperset(name)
+    return bool(name) and name[0] in _NAME_START and all(letter in _NAME_REST for letter in name)
 
 
 def _check_words(words: "list[str]") -> None:
@@ -106,8 +105,8 @@ def _check_words(words: "list[str]") -> None:
 
 
 def _make_directories(places: "Places", unit: str) -> None:
-    for directory in (places.root(unit), places.unit_run(unit), os.path.dirname(places.log(unit))):
-        os.makedirs(directory, 0o700, exist_ok=True)
+    for directory in (places.root(unit), places.unit_run(unit), small_files.parent(places.log(unit))):
+        small_files.make_directories(directory)
 
 
 def _write_files(places: "Places", unit: str, files: "list[tuple[str, bytes, int]]") -> None:
@@ -123,13 +122,8 @@ def _write_files(places: "Places", unit: str, files: "list[tuple[str, bytes, int
 
 
 def _read_lines(path: str) -> "list[str]":
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read().split("\n")[:-1]
-    except FileNotFoundError:
-        return []
+    return small_files.read_whole(path).decode().split("\n")[:-1]
 
 
 def _write_lines(path: str, lines: "list[str]") -> None:
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("".join(line + "\n" for line in lines))
+    small_files.write_private(path, "".join([line + "\n" for line in lines]).encode())

@@ -1,15 +1,15 @@
 """Unpacks an artifact's archive into a new directory, following no link and trusting nothing in it."""
 
-import os
-
 from edgelite.ustar import BLOCK_BYTES, DIRECTORY, SYMLINK, Reader, UstarError, blocks_of
+from edgelite_ports.posix import system
+from edgelite_ports.posix.files import EEXIST, ENOTDIR, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edgelite.ustar import Entry
 
-_DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY_FLAGS = system.O_RDONLY | system.O_DIRECTORY | system.O_NOFOLLOW | system.O_CLOEXEC
+_FILE_FLAGS = system.O_WRONLY | system.O_CREAT | system.O_EXCL | system.O_NOFOLLOW | system.O_CLOEXEC
 _COPY_BLOCKS = 128  # 64 KiB at a time
 
 
@@ -18,16 +18,16 @@ def unpack(archive: int, directory: str) -> None:
 
     UstarError where an entry may not be, OSError where the disk fails; what was unpacked until then stays.
     """
-    root = os.open(directory, _DIRECTORY_FLAGS)
+    root = system.open(directory, _DIRECTORY_FLAGS)
     try:
         _unpack_entries(archive, root)
     finally:
-        os.close(root)
+        system.close(root)
 
 
 def _unpack_entries(archive: int, root: int) -> None:
     reader = Reader()
-    while block := os.read(archive, BLOCK_BYTES):
+    while block := system.read(archive, BLOCK_BYTES):
         entry = reader.header(block)
         if entry is not None:
             _unpack_entry(archive, root, entry)
@@ -41,31 +41,33 @@ def _unpack_entry(archive: int, root: int, entry: "Entry") -> None:
         try:
             _make_entry(archive, parent, parts[-1], entry)
         finally:
-            os.close(parent)
-    except NotADirectoryError as error:  # what O_NOFOLLOW with O_DIRECTORY says of a link too
-        raise UstarError("ustar_path", entry.path + ": leads through a link or a file") from error
-    except FileExistsError as error:
-        raise UstarError("ustar_path", entry.path + ": is in the archive twice") from error
+            system.close(parent)
+    except OSError as error:
+        if error.errno == ENOTDIR:  # what O_NOFOLLOW with O_DIRECTORY says of a link too
+            raise UstarError("ustar_path", entry.path + ": leads through a link or a file") from error
+        if error.errno == EEXIST:
+            raise UstarError("ustar_path", entry.path + ": is in the archive twice") from error
+        raise
 
 
 def _make_entry(archive: int, parent: int, name: str, entry: "Entry") -> None:
     if entry.kind == DIRECTORY:
         _make_directory(parent, name)
     elif entry.kind == SYMLINK:
-        os.symlink(entry.target, name, dir_fd=parent)
+        system.symlink(entry.target, name, dir_fd=parent)
     else:
         _unpack_file(archive, parent, name, entry)
 
 
 def _open_directory(root: int, parts: "list[str]") -> int:
     """The directory of that path below `root`, made where it is missing."""
-    parent = os.dup(root)
+    parent = system.dup(root)
     for part in parts:
         try:
             _make_directory(parent, part)
-            child = os.open(part, _DIRECTORY_FLAGS, dir_fd=parent)
+            child = system.open(part, _DIRECTORY_FLAGS, dir_fd=parent)
         finally:
-            os.close(parent)
+            system.close(parent)
         parent = child
     return parent
 
@@ -75,18 +77,20 @@ def _make_directory(parent: int, name: str) -> None:
     if name == ".":
         return
     try:
-        os.mkdir(name, 0o755, dir_fd=parent)
-    except FileExistsError:
-        os.close(os.open(name, _DIRECTORY_FLAGS, dir_fd=parent))  # a directory may come after what is in it
+        system.mkdir(name, 0o755, dir_fd=parent)
+    except OSError as error:
+        if error.errno != EEXIST:
+            raise
+        system.close(system.open(name, _DIRECTORY_FLAGS, dir_fd=parent))  # a directory may come after what is in it
 
 
 def _unpack_file(archive: int, parent: int, name: str, entry: "Entry") -> None:
-    descriptor = os.open(name, _FILE_FLAGS, 0o600, dir_fd=parent)
+    descriptor = system.open(name, _FILE_FLAGS, 0o600, dir_fd=parent)
     try:
         _copy(archive, descriptor, entry)
-        os.fchmod(descriptor, entry.mode | 0o200)
+        system.fchmod(descriptor, entry.mode | 0o200)
     finally:
-        os.close(descriptor)
+        system.close(descriptor)
 
 
 def _copy(archive: int, target: int, entry: "Entry") -> None:
@@ -108,15 +112,9 @@ def read_exactly(descriptor: int, size_bytes: int) -> bytes:
     """So many bytes, fewer at the end only."""
     pieces = []
     while size_bytes:
-        piece = os.read(descriptor, size_bytes)
+        piece = system.read(descriptor, size_bytes)
         if not piece:
             break
         pieces.append(piece)
         size_bytes -= len(piece)
     return b"".join(pieces)
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

@@ -1,4 +1,4 @@
-"""The runtime `process` on Linux: carries out StartUnit, AdoptUnit and SignalUnit.
+"""The runtime `process`: carries out StartUnit, AdoptUnit and SignalUnit.
 
 A unit is started by the keeper (shim.py) and watched through its shim: a pidfd that `poll` reports when the shim
 has written how the workload ended. Found again after a restart of the agent it is watched in the same way, because
@@ -8,29 +8,39 @@ status is unknown (-1). Where the kernel has no pidfd (before 5.3) a unit is loo
     the shim's pidfd is readable -> exit file -> the group is empty -> supervisor.exited
 """
 
-import os
-
 from edgelite.supervisor.unit import IDENTITY_PID, IDENTITY_SHIM_PID, IDENTITY_SHIM_START, IDENTITY_START
-from edgelite_ports.linux import proc
-from edgelite_ports.linux.clock import monotonic_ms
-from edgelite_ports.linux.command import StartError
-from edgelite_ports.linux.keeper import Keeper
-from edgelite_ports.linux.launch import prepare
-from edgelite_ports.linux.loop import READABLE
-from edgelite_ports.linux.places import remove_tree
-from edgelite_ports.linux.shim import parse_exit
+from edgelite_ports.posix import proc, system
+from edgelite_ports.posix.command import StartError
+from edgelite_ports.posix.files import (
+    EPERM,
+    ESRCH,
+    join,
+    read_if_there,
+    read_whole,
+    reason,
+    remove_tree,
+    text_of,
+    unlink_if_there,
+    write_private,
+)
+from edgelite_ports.posix.keeper import Keeper
+from edgelite_ports.posix.launch import prepare
+from edgelite_ports.posix.shim import parse_exit
 from edgelite_protocol.messages import CONTAINER_DIGEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from edgelite.effects import AdoptUnit, RemoveWorkload, SignalUnit, StartUnit
     from edgelite.supervisor import Supervisor
-    from edgelite_ports.linux.artifacts import ArtifactStore
-    from edgelite_ports.linux.logs import LogStore
-    from edgelite_ports.linux.loop import Loop
-    from edgelite_ports.linux.places import Places
+    from edgelite_ports.posix.artifacts import ArtifactStore
+    from edgelite_ports.posix.logs import LogStore
+    from edgelite_ports.posix.places import Places
 
 SIGNAL_KILL = 9
+READABLE = 1  # poll(2)'s POLLIN
 START_TIMEOUT_MS = 10000  # from the request to a process; a loaded Pi Zero takes 50 ms
 _POLL_MS = 2  # until a started unit shows who it is: 5 ms on a PC, so look often at first
 _POLL_FAST_MS = 50
@@ -64,7 +74,7 @@ class Process:
         self.end = EXIT_UNKNOWN
 
     def path(self, name: str) -> str:
-        return os.path.join(self.directory, name)
+        return join(self.directory, name)
 
     def identity(self) -> "dict[int, object]":
         return {
@@ -77,7 +87,7 @@ class Process:
     def clear(self) -> None:
         """Make its run directory one of a unit that does not run."""
         for name in ("exit", "child", "shim", "message"):
-            _unlink_if_there(self.path(name))
+            unlink_if_there(self.path(name))
 
     def shim_lives(self) -> bool:
         return proc.lives(self.shim_pid, self.shim_start)
@@ -87,8 +97,8 @@ class Process:
 
     def read_identity(self) -> bool:
         """Take who it is from its run directory; False while that is not written."""
-        child = proc.parse_stat_file(proc.read_if_there(self.path("child")))
-        shim = proc.parse_stat_file(proc.read_if_there(self.path("shim")))
+        child = proc.parse_stat_file(read_if_there(self.path("child")))
+        shim = proc.parse_stat_file(read_if_there(self.path("shim")))
         if child is None or shim is None:
             return False
         self.pid, self.start = child.pid, child.start
@@ -113,7 +123,8 @@ class Process:
 
 
 class Processes:
-    """`completions` is the core's Supervisor, or what has its completions; `node` the node's name.
+    """`completions` is the core's Supervisor, or what has its completions; `node` the node's name; `loop`
+    the port's, with `register(descriptor, events, handler)` and `unregister`.
 
     What ends is told through `loop`, where each unit's descriptor is registered; besides, the port calls `reap` after
     SIGCHLD, and `step` at the deadline that the last `step` gave.
@@ -122,11 +133,12 @@ class Processes:
     def __init__(
         self,
         completions: "Supervisor",
-        loop: "Loop",
+        loop: "Any",
         places: "Places",
         artifacts: "ArtifactStore",
         logs: "LogStore",
         node: str,
+        monotonic_ms: "Callable[[], int]",
     ) -> None:
         self._completions = completions
         self._loop = loop
@@ -134,13 +146,14 @@ class Processes:
         self._artifacts = artifacts
         self._logs = logs
         self._node = node
+        self._monotonic_ms = monotonic_ms
         self._keeper = Keeper(places.run)
         self._processes: dict[str, Process] = {}  # by unit
 
     # ---- effects
 
     def start(self, effect: "StartUnit") -> None:
-        now_ms = monotonic_ms()
+        now_ms = self._monotonic_ms()
         try:
             digest = effect.container.get(CONTAINER_DIGEST)
             root = None if digest is None else self._artifacts.root(digest)  # type: ignore[arg-type]
@@ -149,10 +162,10 @@ class Processes:
         except StartError as error:
             self._completions.start_failed(effect.unit, error.reason, error.message, now_ms)
         except OSError as error:
-            self._completions.start_failed(effect.unit, "PlatformError", str(error), now_ms)
+            self._completions.start_failed(effect.unit, "PlatformError", reason(error), now_ms)
 
     def adopt(self, effect: "AdoptUnit") -> None:
-        now_ms = monotonic_ms()
+        now_ms = self._monotonic_ms()
         try:
             process = Process(effect.unit, self._places.unit_run(effect.unit), now_ms)
         except StartError:
@@ -162,7 +175,7 @@ class Processes:
         is_its_directory = not effect.identity or process.identity() == effect.identity
         if not is_its_directory:
             process.take_identity(effect.identity)
-        has_ended = is_its_directory and parse_exit(proc.read_if_there(process.path("exit"))) is not None
+        has_ended = is_its_directory and parse_exit(read_if_there(process.path("exit"))) is not None
         if has_ended or process.shim_lives() or process.leader_lives():
             self._processes[process.unit] = process
             self._watch(process, now_ms)
@@ -224,7 +237,7 @@ class Processes:
         process.script = script
         if process.read_identity() and (process.shim_lives() or process.leader_lives()):
             self._processes[process.unit] = process
-            if _read(process.path("start")) == script:
+            if read_whole(process.path("start")) == script:
                 self._watch(process, now_ms)
             else:
                 process.enter(CLEARING, now_ms)
@@ -236,7 +249,7 @@ class Processes:
     def _launch(self, process: Process, now_ms: int) -> None:
         process.clear()
         self._logs.begin(self._places.log(process.unit), now_ms)
-        _write_private(process.path("start"), process.script)
+        write_private(process.path("start"), process.script)
         self._keeper.submit(process.unit)
         process.enter(STARTING, now_ms)
         process.look_later(now_ms, _POLL_MS_MAX)
@@ -254,8 +267,8 @@ class Processes:
     def _look_at_start(self, process: Process, now_ms: int) -> None:
         if process.read_identity():
             self._watch(process, now_ms)
-        elif parse_exit(proc.read_if_there(process.path("exit"))) is not None:
-            text = proc.read_if_there(process.path("start.error")).decode("utf-8", "replace").strip()
+        elif parse_exit(read_if_there(process.path("exit"))) is not None:
+            text = text_of(read_if_there(process.path("start.error"))).strip()
             self._forget(process)
             self._completions.start_failed(process.unit, "RuntimeFailed", text or "the shim failed", now_ms)
         elif now_ms - process.since_ms >= START_TIMEOUT_MS:
@@ -275,7 +288,7 @@ class Processes:
         the workload lives; both are gone and nobody knows how it ended."""
         end = None
         if not process.shim_lives():
-            end = parse_exit(proc.read_if_there(process.path("exit")))
+            end = parse_exit(read_if_there(process.path("exit")))
             if end is None and not process.leader_lives():
                 end = EXIT_UNKNOWN
         if end is None:
@@ -290,7 +303,9 @@ class Processes:
         pid, start = (process.shim_pid, process.shim_start) if is_shim else (process.pid, process.start)
         try:
             process.pidfd = proc.open_pidfd(pid, start)
-        except ProcessLookupError:
+        except OSError as error:
+            if error.errno != ESRCH:
+                raise
             process.look_ms = now_ms  # it ended just now
             return
         if process.pidfd < 0:
@@ -301,7 +316,7 @@ class Processes:
     def _ended(self, process: Process) -> None:
         """Its descriptor is readable: the shim, or the workload that lost its shim, has ended."""
         self._close(process)
-        self._look(process, monotonic_ms())
+        self._look(process, self._monotonic_ms())
 
     def _look_at_group(self, process: Process, now_ms: int) -> None:
         """The leader ended, and nothing of its group shall outlive it. The shim has killed the others; where the
@@ -321,8 +336,10 @@ class Processes:
     def _launch_again(self, process: Process, now_ms: int) -> None:
         try:
             self._launch(process, now_ms)
-        except (OSError, StartError) as error:
-            self._completions.start_failed(process.unit, "PlatformError", str(error), now_ms)
+        except StartError as error:
+            self._completions.start_failed(process.unit, error.reason, error.message, now_ms)
+        except OSError as error:
+            self._completions.start_failed(process.unit, "PlatformError", reason(error), now_ms)
 
     def _forget(self, process: Process) -> None:
         self._close(process)
@@ -331,7 +348,7 @@ class Processes:
     def _close(self, process: Process) -> None:
         if process.pidfd >= 0:
             self._loop.unregister(process.pidfd)
-            os.close(process.pidfd)
+            system.close(process.pidfd)
             process.pidfd = -1
 
 
@@ -339,33 +356,12 @@ def _signal_group(process: Process, number: int) -> None:
     """To all of the process group, if the group is still its own: while the leader lives, or members of it do."""
     if process.leader_lives() or proc.group_lives(process.pid):
         try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            return  # the last one ended meanwhile
-        except PermissionError:
-            return  # it took another user's rights; it stays Terminating and is asked again
+            system.killpg(process.pid, number)
+        except OSError as error:
+            if error.errno not in (ESRCH, EPERM):
+                raise
+            # The last one ended meanwhile; or it took another user's rights: it stays Terminating and is asked again.
 
 
 def _as_int(value: object) -> int:
     return value if isinstance(value, int) else 0
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return b""
-
-
-def _write_private(path: str, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-
-
-def _unlink_if_there(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass

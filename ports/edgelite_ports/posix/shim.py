@@ -34,6 +34,8 @@ ignored, and cannot undo that: `env --default-signal` (coreutils 8.31 and later)
 workloads start with these two ignored, as everything does that a shell started with `&`.
 """
 
+from edgelite_ports.posix import system
+
 # $0 is keeper.sh in the directory of all run directories; the arguments are the words that make a session leader of
 # what follows them. In the FIFO: a unit's run directory, relative to keeper.sh; "." ends the keeper.
 KEEPER_SCRIPT = """
@@ -82,7 +84,7 @@ def start_script(
     ]
     lines += ["export %s=%s" % (name, quoted(environment[name])) for name in sorted(environment)]
     lines.append("exec %s" % " ".join([quoted(program)] + [quoted(word) for word in arguments]))
-    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
+    return system.encode("\n".join(lines) + "\n")
 
 
 def quoted(text: str) -> str:
