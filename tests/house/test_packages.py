@@ -14,7 +14,7 @@ from house_files import ROOM_FOLDERS, ROOT, all_room_files, module_of, portable_
 ROOM_PARENTS = [str(folder.parent) for folder in ROOM_FOLDERS.values()]
 # Modules that run something when imported, by design.
 NOT_IMPORTED = ("__main__",)
-# These need a MicroPython with ffi, which neither CPython nor the pinned one has; tests/ports/micropython runs them.
+# These need a MicroPython with ffi, which neither CPython nor the pinned one has; tests/ports/test_agent.py runs them.
 NEEDS_FFI = "edgelite_ports.micropython.unix."
 MODULES = [
     name

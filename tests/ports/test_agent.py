@@ -1,4 +1,4 @@
-"""The agent as a process, against a hub on real TLS sockets: what an operator would see."""
+"""The agent as a process, against a hub on real TLS sockets: what an operator would see. Under both runtimes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,11 @@ from edgelite_protocol import messages as m
 sys.path.insert(0, str(Path(__file__).parent))
 from agent_site import AgentSite, is_running, wait_until
 from hub_peer import HubPeer
+from micropython_site import MicroPythonSite
+
+SITES = {"cpython": AgentSite, "micropython": MicroPythonSite}
+of_runtimes_with_processes = pytest.mark.parametrize("make_site", ["cpython"], indirect=True)
+of_runtimes_with_systemd = pytest.mark.parametrize("make_site", ["cpython"], indirect=True)
 
 
 @pytest.fixture
@@ -26,9 +31,16 @@ def hub(tmp_path: Path) -> Iterator[HubPeer]:
     made.cut()
 
 
+@pytest.fixture(params=SITES)
+def make_site(request: pytest.FixtureRequest) -> Callable[[Path], AgentSite]:
+    """An agent of one runtime, or the other, on the state directory given."""
+    made: type[AgentSite] = SITES[request.param]
+    return made
+
+
 @pytest.fixture
-def site(hub: HubPeer, tmp_path: Path) -> Iterator[AgentSite]:
-    made = AgentSite(tmp_path / "node").make_node(hub)
+def site(make_site: Callable[[Path], AgentSite], hub: HubPeer, tmp_path: Path) -> Iterator[AgentSite]:
+    made = make_site(tmp_path / "node").make_node(hub)
     yield made
     made.end()
 
@@ -48,6 +60,20 @@ def workload(name: str, script: str) -> dict[int, object]:
     }
 
 
+def put_device(hub: HubPeer, name: str) -> None:
+    """A meter at an address where nobody answers."""
+    device: dict[int, object] = {
+        m.DEVICE_UID: "uid-" + name,
+        m.DEVICE_NAMESPACE: "default",
+        m.DEVICE_NAME: name,
+        m.DEVICE_DRIVER: "modbus",
+        m.DEVICE_PROTOCOL: {"ip": "127.0.0.1", "port": 1, "slaveID": 1},
+        m.DEVICE_PROPERTIES: [],
+        m.DEVICE_GENERATION: 1,
+    }
+    hub.put(m.KIND_DEVICE, "default/" + name, device)
+
+
 def put_workload(hub: HubPeer, name: str, script: str = "while sleep 60; do :; done") -> None:
     hub.put(m.KIND_WORKLOAD, f"default/{name}/uid-{name}", workload(name, script))
 
@@ -61,6 +87,7 @@ def running_pid(hub: HubPeer, name: str) -> int:
     return 0
 
 
+@of_runtimes_with_processes
 def test_connects_applies_reports_and_stops(hub: HubPeer, site: AgentSite) -> None:
     site.start()
     wait_until(lambda: hub.hellos, what=site.log)
@@ -75,6 +102,7 @@ def test_connects_applies_reports_and_stops(hub: HubPeer, site: AgentSite) -> No
     assert is_running(pid), "workloads outlive the agent"
 
 
+@of_runtimes_with_processes
 def test_sigkill_and_restart_leave_the_workload_alone(hub: HubPeer, site: AgentSite) -> None:
     site.start()
     put_workload(hub, "one")
@@ -94,6 +122,7 @@ def test_sigkill_and_restart_leave_the_workload_alone(hub: HubPeer, site: AgentS
     wait_until(lambda: running_pid(hub, "one") not in (0, pid), what=site.log)
 
 
+@of_runtimes_with_processes
 def test_workloads_start_without_a_link(hub: HubPeer, site: AgentSite, tmp_path: Path) -> None:
     """A reboot without a network: here all processes are ended and the hub is gone."""
     flag = tmp_path / "ran"
@@ -108,6 +137,7 @@ def test_workloads_start_without_a_link(hub: HubPeer, site: AgentSite, tmp_path:
     wait_until(lambda: flag.read_text().count("x") == 2, what=site.log)
 
 
+@of_runtimes_with_processes
 def test_the_link_is_cut_and_comes_back(hub: HubPeer, site: AgentSite) -> None:
     site.start()
     wait_until(lambda: hub.applied, what=site.log)  # so that it knows the epoch for good
@@ -117,6 +147,44 @@ def test_the_link_is_cut_and_comes_back(hub: HubPeer, site: AgentSite) -> None:
     hub.listen(port)
     wait_until(lambda: running_pid(hub, "one"), what=site.log)
     assert hub.hellos[1][m.HELLO_EPOCH] == hub.epoch
+
+
+def test_the_hub_is_away_and_comes_back(hub: HubPeer, site: AgentSite) -> None:
+    site.start()
+    wait_until(lambda: hub.applied, what=site.log)
+    port = hub.port
+    hub.cut()
+    wait_until(lambda: "connection refused" in site.log(), what=site.log)
+    hub.listen(port)
+    wait_until(lambda: len(hub.hellos) == 2 and hub.live(), what=site.log)
+    assert hub.hellos[1][m.HELLO_JOURNAL_ID] == hub.hellos[0][m.HELLO_JOURNAL_ID]
+
+
+def test_a_journal_outlives_sigkill(hub: HubPeer, site: AgentSite) -> None:
+    site.start()
+    wait_until(lambda: hub.applied, what=site.log)
+    site.kill()
+    site.start()
+    wait_until(lambda: len(hub.hellos) == 2, what=site.log)
+    first, second = hub.hellos
+    assert second[m.HELLO_JOURNAL_ID] == first[m.HELLO_JOURNAL_ID]
+    assert second[m.HELLO_EPOCH] == hub.epoch
+    assert second[m.HELLO_GENERATION] == first[m.HELLO_GENERATION] + 1  # type: ignore[operator]
+
+
+def test_one_runtime_goes_on_with_what_the_other_left(hub: HubPeer, site: AgentSite) -> None:
+    site.start()
+    put_device(hub, "one")
+    wait_until(lambda: hub.applied and hub.applied[-1][1] == 1, what=site.log)
+    assert site.stop() == 0
+    for other in SITES.values():
+        successor = other(site.state).start()
+        try:
+            wait_until(lambda: hub.live(), what=successor.log)
+            assert hub.hellos[-1][m.HELLO_REVISION] == 1
+            assert hub.hellos[-1][m.HELLO_JOURNAL_ID] == hub.hellos[0][m.HELLO_JOURNAL_ID]
+        finally:
+            assert successor.stop() == 0
 
 
 def test_a_silent_link_is_noticed(hub: HubPeer, site: AgentSite) -> None:
@@ -163,6 +231,7 @@ def test_a_renewed_certificate_is_kept_and_used(hub: HubPeer, site: AgentSite) -
     assert second.certificate != first.certificate
 
 
+@of_runtimes_with_systemd
 def test_tells_systemd_that_it_is_ready_alive_and_stopping(hub: HubPeer, site: AgentSite, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
@@ -182,6 +251,7 @@ def test_tells_systemd_that_it_is_ready_alive_and_stopping(hub: HubPeer, site: A
         assert any(state.startswith(b"STOPPING=1") for state in rest)
 
 
+@of_runtimes_with_processes
 def test_memory_stays_within_its_budget(hub: HubPeer, site: AgentSite) -> None:
     """Private memory is the agent's own whoever else runs; PSS is a floor here, because the test shares pages."""
     site.start()
@@ -208,10 +278,11 @@ def context_switches(pid: int) -> int:
     return sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
 
 
-def test_a_second_agent_on_the_same_state_ends(hub: HubPeer, site: AgentSite) -> None:
+@pytest.mark.parametrize("second", SITES)
+def test_a_second_agent_on_the_same_state_ends(hub: HubPeer, site: AgentSite, second: str) -> None:
     site.start()
     wait_until(hub.live, what=site.log)
-    other = AgentSite(site.state).start()
+    other = SITES[second](site.state).start()
     assert other.process is not None
     assert other.process.wait(10) == 1
     assert "another agent" in other.log()
@@ -223,9 +294,9 @@ def ended(site: AgentSite) -> tuple[int, str]:
     return site.process.wait(10), site.log()
 
 
-def test_not_joined(tmp_path: Path) -> None:
+def test_not_joined(make_site: Callable[[Path], AgentSite], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    code, log = ended(AgentSite(tmp_path / "empty"))
+    code, log = ended(make_site(tmp_path / "empty"))
     assert code == 2
     assert "edgelite join" in log
 
