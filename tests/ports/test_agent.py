@@ -20,7 +20,6 @@ from hub_peer import HubPeer
 from micropython_site import MicroPythonSite
 
 SITES = {"cpython": AgentSite, "micropython": MicroPythonSite}
-of_runtimes_with_processes = pytest.mark.parametrize("make_site", ["cpython"], indirect=True)
 of_runtimes_with_systemd = pytest.mark.parametrize("make_site", ["cpython"], indirect=True)
 
 
@@ -87,7 +86,6 @@ def running_pid(hub: HubPeer, name: str) -> int:
     return 0
 
 
-@of_runtimes_with_processes
 def test_connects_applies_reports_and_stops(hub: HubPeer, site: AgentSite) -> None:
     site.start()
     wait_until(lambda: hub.hellos, what=site.log)
@@ -102,7 +100,6 @@ def test_connects_applies_reports_and_stops(hub: HubPeer, site: AgentSite) -> No
     assert is_running(pid), "workloads outlive the agent"
 
 
-@of_runtimes_with_processes
 def test_sigkill_and_restart_leave_the_workload_alone(hub: HubPeer, site: AgentSite) -> None:
     site.start()
     put_workload(hub, "one")
@@ -122,7 +119,6 @@ def test_sigkill_and_restart_leave_the_workload_alone(hub: HubPeer, site: AgentS
     wait_until(lambda: running_pid(hub, "one") not in (0, pid), what=site.log)
 
 
-@of_runtimes_with_processes
 def test_workloads_start_without_a_link(hub: HubPeer, site: AgentSite, tmp_path: Path) -> None:
     """A reboot without a network: here all processes are ended and the hub is gone."""
     flag = tmp_path / "ran"
@@ -137,7 +133,6 @@ def test_workloads_start_without_a_link(hub: HubPeer, site: AgentSite, tmp_path:
     wait_until(lambda: flag.read_text().count("x") == 2, what=site.log)
 
 
-@of_runtimes_with_processes
 def test_the_link_is_cut_and_comes_back(hub: HubPeer, site: AgentSite) -> None:
     site.start()
     wait_until(lambda: hub.applied, what=site.log)  # so that it knows the epoch for good
@@ -251,7 +246,6 @@ def test_tells_systemd_that_it_is_ready_alive_and_stopping(hub: HubPeer, site: A
         assert any(state.startswith(b"STOPPING=1") for state in rest)
 
 
-@of_runtimes_with_processes
 def test_memory_stays_within_its_budget(hub: HubPeer, site: AgentSite) -> None:
     """Private memory is the agent's own whoever else runs; PSS is a floor here, because the test shares pages."""
     site.start()

@@ -22,22 +22,32 @@ ASYNC_WAIT_MS_MAX = 50  # how long bytes may wait for `run_async`, which shares 
 
 
 class Shell:
-    """`parts` are whatever else acts by time, `step(now_ms) -> deadline`: connections, processes, logs."""
+    """`parts` are whatever else acts by time, `step(now_ms) -> deadline`: connections, logs. `runtimes` act before
+    the core, because what ends in them is for it to tell."""
 
-    def __init__(self, node: "Node", dispatcher: "Any", parts: "list[Any]", monotonic_ms: "Callable[[], int]") -> None:
+    def __init__(
+        self,
+        node: "Node",
+        dispatcher: "Any",
+        parts: "list[Any]",
+        monotonic_ms: "Callable[[], int]",
+        runtimes: "list[Any] | None" = None,
+    ) -> None:
         self.node = node
         self._dispatcher = dispatcher
         self._parts = parts
+        self._runtimes = runtimes or []
         self._monotonic_ms = monotonic_ms
 
     def step(self) -> "int | None":
         """Let the core do all that it can now; when to call again if nothing is ready before, None for never."""
         for _ in range(ROUNDS_MAX):
             now_ms = self._monotonic_ms()
+            runtimes_ms = earliest([runtime.step(now_ms) for runtime in self._runtimes])
             node_ms = self.node.step(now_ms)
             if not self._dispatcher.run_effects():
                 parts_ms = earliest([part.step(now_ms) for part in self._parts])
-                return earliest([node_ms, parts_ms])
+                return earliest([runtimes_ms, node_ms, parts_ms])
         return self._monotonic_ms()  # look at the descriptors, then go on at once
 
 

@@ -17,7 +17,6 @@ from edgelite.node import Node, Platform, earliest
 from edgelite_ports.common.dispatch import Dispatcher
 from edgelite_ports.common.options import HELP, parse_options
 from edgelite_ports.common.state import NotJoinedError
-from edgelite_ports.micropython.absent import NoArtifacts, NoLogs
 from edgelite_ports.micropython.connections import make_connections
 from edgelite_ports.micropython.file_storage import FileStorage
 from edgelite_ports.micropython.identity import Identity
@@ -28,6 +27,10 @@ from edgelite_ports.micropython.unix.capabilities import capabilities
 from edgelite_ports.micropython.unix.log import Log
 from edgelite_ports.micropython.unix.state import State, default_path
 from edgelite_ports.micropython.worker import Worker
+from edgelite_ports.posix.artifacts import ArtifactStore
+from edgelite_ports.posix.logs import LogStore
+from edgelite_ports.posix.places import Places
+from edgelite_ports.posix.processes import Processes
 from edgelite_protocol.errors import CorruptionError, PlatformError
 
 SIGHUP, SIGINT, SIGTERM, SIGCHLD = 1, 2, 15, 17  # signal(7), the same on ARM and x86
@@ -55,18 +58,28 @@ class Agent:
         self._loop = Loop(clock.monotonic_ms)
         self._stop_deadline_ms: int | None = None
         storage = FileStorage(state.below("journal"), libc.sync_directory)
-        artifacts = NoArtifacts()
+        artifacts = ArtifactStore(state.below("artifacts"))
+        logs = LogStore(state.below("logs"), lambda text: log("warning", text))
+        boot_id = clock.boot_id()
         platform = Platform(
-            *(storage, artifacts, NoLogs(), clock.boot_id(), os.urandom),
-            capabilities(installed_drivers(os.listdir), [], {}),
+            *(storage, artifacts, logs, boot_id, os.urandom),
+            capabilities(
+                installed_drivers(os.listdir), ["process"], {"runtime-container": "this port starts no containers"}
+            ),
             frame_bytes_max=FRAME_BYTES_MAX,
         )
         self._node = Node(config, platform)
         connections = make_connections(self._loop, _resolve, identity.tls_context, clock.monotonic_ms)
-        dispatcher = Dispatcher(
-            *(self._node, storage, artifacts, identity, {}, connections, Worker(), log), clock.monotonic_ms
+        places = Places(state.path, state.runtime_path(config.node), boot_id)
+        places.make()
+        self._processes = Processes(
+            *(self._node.supervisor, self._loop, places, artifacts, logs, config.node), clock.monotonic_ms
         )
-        self._shell = Shell(self._node, dispatcher, [connections], clock.monotonic_ms)
+        dispatcher = Dispatcher(
+            *(self._node, storage, artifacts, identity, {"process": self._processes}, connections, Worker(), log),
+            clock.monotonic_ms,
+        )
+        self._shell = Shell(self._node, dispatcher, [connections, logs], clock.monotonic_ms, [self._processes])
 
     def run(self) -> None:
         self._open_journal()
@@ -75,6 +88,7 @@ class Agent:
         gc.collect()
         while not self._finished():
             self._loop.wait(earliest([self._shell.step(), self._stop_deadline_ms]))
+        self._processes.close()
 
     def _open_journal(self) -> None:
         recovery = self._node.open(clock.monotonic_ms())
@@ -85,9 +99,11 @@ class Agent:
 
     def _signalled(self, _events: int) -> None:
         for number in libc.read_signals(self._signals):
-            if number == SIGHUP:
+            if number == SIGCHLD:
+                self._processes.reap(clock.monotonic_ms())
+            elif number == SIGHUP:
                 self._node.reconnect(clock.monotonic_ms())
-            elif number in (SIGINT, SIGTERM) and self._stop_deadline_ms is None:
+            elif self._stop_deadline_ms is None:
                 self._stop()
 
     def _stop(self) -> None:
