@@ -42,8 +42,13 @@ class Channel:
 
 class Open:
     """Open `channel` to `target`: ("tls", host, port) the mutual TLS link with the node's identity;
-    ("tcp", host, port); ("serial", path, settings map). Name lookups block nobody; `addresses` are tried after
-    those that the lookup gave, and alone where it fails."""
+    ("tcp", host, port); ("serial", path, settings). Name lookups block nobody; `addresses` are tried after those
+    that the lookup gave, and alone where it fails.
+
+    `settings` of a serial line: "baud" (needed), "data_bits" (8; or 7), "parity" ("none"; or "even", "odd"),
+    "stop_bits" (1; or 2). It is raw, without flow control, and nobody else's while it is open; bytes whose parity is
+    wrong are dropped. What came before it was opened is forgotten. A setting that the port does not know, and one
+    that the line cannot have, ends it at once by `closed`, which says so."""
 
     def __init__(self, channel: Channel, target: tuple, addresses: "list[str] | tuple[str, ...]" = ()) -> None:  # type: ignore[type-arg]
         self.channel = channel

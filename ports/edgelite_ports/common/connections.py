@@ -209,7 +209,8 @@ class Connection:
 
 class Connections:
     """All open channels. `make` makes a port's own Connection of (this, Open). `resolve(host, done)` brings
-    `done(addresses, reason)`, at once or later; `describe(errno)` is what the errno means, for a person."""
+    `done(addresses, reason)`, at once or later; `describe(errno)` is what the errno means, for a person; `system` is
+    the port's module of that name where it has serial lines."""
 
     def __init__(
         self,
@@ -218,20 +219,28 @@ class Connections:
         resolve: "Callable[[str, Callable[[list[str], str], None]], None]",
         describe: "Callable[[int], str]",
         now_ms: "Callable[[], int]",
+        system: "Any" = None,
     ) -> None:
         self.loop = loop
         self.resolve = resolve
         self.describe = describe
         self.now_ms = now_ms
         self._make = make
-        self._connections: list[Connection] = []
+        self._system = system
+        self._connections: list[Any] = []
         self._ended = False  # since the last step: the core has heard of it and wants to act
 
     def open(self, effect: Open) -> None:
-        if effect.target[0] not in ("tls", "tcp"):
+        connection: Any
+        if effect.target[0] in ("tls", "tcp"):
+            connection = self._make(self, effect)
+        elif effect.target[0] == "serial" and self._system is not None:
+            from edgelite_ports.common.serial_lines import SerialLine  # most nodes have none
+
+            connection = SerialLine(self, effect, self._system)
+        else:
             effect.channel.closed("this port has no transport " + str(effect.target[0]), self.now_ms())
             return
-        connection = self._make(self, effect)
         self._connections.append(connection)
         connection.start()
 
@@ -253,7 +262,7 @@ class Connections:
             return now_ms
         return min(deadlines) if deadlines else None
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: "Any") -> None:
         self._connections.remove(connection)
         self._ended = True
 

@@ -3,6 +3,7 @@
 micropython/unix/system.py has the same names with the same meaning.
 """
 
+import fcntl
 import os
 import time
 from os import (
@@ -50,7 +51,7 @@ from os import (
 __all__ = [
     "O_CLOEXEC", "O_CREAT", "O_DIRECTORY", "O_EXCL", "O_NOFOLLOW", "O_NONBLOCK", "O_RDONLY", "O_RDWR", "O_TRUNC",
     "O_WRONLY", "chmod", "close", "dup", "encode", "entries", "fchmod", "fstat", "fsync", "ftruncate",
-    "is_executable", "is_inheritable", "kill", "killpg", "listdir", "lseek", "lstat", "machine", "mkdir", "mkfifo",
+    "is_executable", "is_inheritable", "kill", "killpg", "listdir", "lock", "lseek", "lstat", "machine", "mkdir", "mkfifo",
     "open", "pidfd_open", "pread", "pwrite", "read", "rename", "rmdir", "sendfile", "sleep_ms", "spawn", "stat",
     "strerror", "symlink", "sync", "unlink", "wait", "wait_if_ended", "write",
 ]
@@ -69,6 +70,15 @@ def entries(directory: bytes) -> "list[tuple[bytes, bool]]":
     """(name, whether it is a directory itself) of everything in it."""
     with os.scandir(directory) as found:
         return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
+
+
+def lock(descriptor: int) -> bool:
+    """Have the file for this process alone, for as long as the descriptor is open; False where another has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def is_executable(path: str) -> bool:

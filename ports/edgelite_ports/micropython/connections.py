@@ -144,9 +144,12 @@ def make_connections(
     resolve: "Callable[[str, Callable[[list[str], str], None]], None]",
     tls_context: "Callable[[], Any]",
     now_ms: "Callable[[], int]",
+    system: "Any" = None,
 ) -> Connections:
     """`tls_context()` gives the node's identity as it is now, so that a renewed certificate counts from the next
-    connection on."""
-    return Connections(
-        loop, lambda owner, effect: SocketConnection(owner, effect, tls_context), resolve, describe, now_ms
-    )
+    connection on. `system`: the port's module of that name where it has serial lines by termios."""
+
+    def make(owner: Connections, effect: Open) -> Connection:
+        return SocketConnection(owner, effect, tls_context)
+
+    return Connections(loop, make, resolve, describe, now_ms, system)
