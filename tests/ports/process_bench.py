@@ -1,10 +1,9 @@
-"""An agent without a link: the supervisor, the process runtime and the real loop. Run as a program it is one that a
-test may kill: `process_bench.py DIRECTORY BOOT FORM` keeps the workload of the CBOR file FORM running."""
+"""An agent without a link: the supervisor, the process runtime and the real loop. process_program.py is the same as a
+program that a test may kill."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 from edgelite.clock import Clock
@@ -153,18 +152,3 @@ def workload(
         m.WORKLOAD_CONTAINERS: [container],
         m.WORKLOAD_GENERATION: 1,
     }
-
-
-def main() -> None:
-    directory, form = Path(sys.argv[1]), Path(sys.argv[2])
-    agent = Agent(directory)
-    agent.supervisor.restore(monotonic_ms())
-    agent.supervisor.set_desired(KEY, cbor.decode(form.read_bytes()), monotonic_ms())
-    while True:
-        agent.round(wait_ms=50)
-        sys.stdout.write(f"{agent.state()} {agent.row().get('pid')} {agent.row().get('restarts')}\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -2,8 +2,8 @@
 
     PYTHON process_program.py DIRECTORY FORM
 
-keeps the workload of the CBOR file FORM running in the directory, and prints "STATE PID RESTARTS" after each turn of
-its loop. Both runtimes keep the same directory, so a test may begin with the one and go on with the other.
+keeps the workload of the CBOR file FORM running in the directory, and prints "STATE PID RESTARTS MESSAGE" after each
+turn of its loop. Both runtimes keep the same directory, so a test may begin with the one and go on with the other.
 """
 
 import os
@@ -95,7 +95,7 @@ def run(directory, form):
 
 def tell(rows):
     for row in rows:
-        text = "%s %s %s" % (row["table_state"], row["pid"], row["restarts"])
+        text = "%s %s %s %s" % (row["table_state"], row["pid"], row["restarts"], row["message"].replace(" ", "-"))
         files.write_all(1, (text + "\n").encode())
 
 

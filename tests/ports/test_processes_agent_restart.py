@@ -1,4 +1,5 @@
-"""The agent dies by SIGKILL and comes back: workloads notice nothing, and what became of them is known."""
+"""The agent dies by SIGKILL and comes back, under the same runtime or the other: workloads notice nothing, and what
+became of them is known."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import micropython_site
 import pytest
 from process_bench import BOOT, KEY, UNIT, Agent, workload
 
@@ -21,21 +23,29 @@ from edgelite_protocol import messages as m
 OTHER_BOOT = b"boot-boot-boot-2"
 
 
-class AgentProcess:
-    """The bench as a process of its own, which prints "STATE PID RESTARTS" after each turn of its loop."""
+PROGRAM = str(Path(__file__).with_name("process_program.py"))
+RUNTIMES = ("cpython", "micropython")
 
-    def __init__(self, directory: Path, form: dict[int, object]) -> None:
+
+class AgentProcess:
+    """process_program.py under one runtime, or the other."""
+
+    def __init__(self, directory: Path, form: dict[int, object], runtime: str = "cpython") -> None:
         self._directory = directory
         self._form = directory.with_suffix(".form")
         self._output = directory.with_suffix(".out")
         self._form.write_bytes(cbor.encode(form))
-        self.start()
+        self.start(runtime)
 
-    def start(self) -> None:
-        program = Path(__file__).with_name("process_bench.py")
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    def start(self, runtime: str) -> None:
+        words, environment = [sys.executable], {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        if runtime == "micropython":
+            words, environment = (
+                [*micropython_site.micropython(), *micropython_site.HEAP],
+                micropython_site.environment(),
+            )
         with self._output.open("wb") as output:
-            command = [sys.executable, str(program), str(self._directory), str(self._form)]
+            command = [*words, PROGRAM, str(self._directory), str(self._form)]
             self._process = subprocess.Popen(command, stdout=output, env=environment)
 
     def kill(self) -> None:
@@ -44,7 +54,7 @@ class AgentProcess:
 
     def rows(self) -> list[list[str]]:
         lines = self._output.read_text().split("\n")[:-1]
-        return [line.split() for line in lines]
+        return [line.split(" ") for line in lines]
 
     def wait_for(self, condition: Callable[[list[str]], bool]) -> list[str]:
         """The first row that meets it."""
@@ -56,8 +66,18 @@ class AgentProcess:
             time.sleep(0.01)
         raise AssertionError(self.rows()[-3:])
 
+    def message(self) -> str:
+        """How it ended for good."""
+        return self.wait_for(lambda row: row[0] in ("completed", "failed"))[3]
+
     def pid(self) -> int:
         return int(self.wait_for(lambda row: row[0] == "running" and row[1] != "0")[1])
+
+
+@pytest.fixture(params=RUNTIMES)
+def runtime(request: pytest.FixtureRequest) -> str:
+    """Of the agent that starts the workload; the one that adopts it in this process is CPython's."""
+    return str(request.param)
 
 
 @pytest.fixture
@@ -83,21 +103,26 @@ def adopt(directory: Path, form: dict[int, object], boot_id: bytes = BOOT) -> Ag
     return agent
 
 
-def test_the_workload_keeps_its_pid_while_the_agent_is_killed_and_started_thrice(directory: Path) -> None:
-    agent = AgentProcess(directory, workload("sleep", "1000"))
+@pytest.mark.parametrize(
+    "runtimes", [("cpython",) * 4, ("micropython",) * 4, ("cpython", "micropython", "cpython", "micropython")]
+)
+def test_the_workload_keeps_its_pid_while_the_agent_is_killed_and_started_thrice(
+    directory: Path, runtimes: tuple[str, ...]
+) -> None:
+    agent = AgentProcess(directory, workload("sleep", "1000"), runtimes[0])
     first = agent.pid()
-    for _ in range(3):
+    for runtime in runtimes[1:]:
         agent.kill()
         assert lives(first)
-        agent.start()
+        agent.start(runtime)
         assert agent.pid() == first
     agent.kill()
     assert agent.rows()[-1][2] == "0"
 
 
-def test_output_goes_on_while_the_agent_is_away(directory: Path) -> None:
+def test_output_goes_on_while_the_agent_is_away(directory: Path, runtime: str) -> None:
     script = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
-    agent = AgentProcess(directory, workload("sh", "-c", script))
+    agent = AgentProcess(directory, workload("sh", "-c", script), runtime)
     agent.pid()
     agent.kill()
     log = directory / "state/logs/u1/main.log"
@@ -110,11 +135,11 @@ def test_output_goes_on_while_the_agent_is_away(directory: Path) -> None:
 
 @pytest.mark.parametrize(("script", "expected"), [("exit 7", (7, None)), ("kill -KILL $$", (137, 9))])
 def test_the_exit_status_of_the_agents_absence_is_reported(
-    directory: Path, script: str, expected: tuple[int, int | None]
+    directory: Path, runtime: str, script: str, expected: tuple[int, int | None]
 ) -> None:
     go = directory.with_suffix(".go")
     form = workload("sh", "-c", f"until [ -e {go} ]; do sleep 0.01; done; {script}", policy="Never")
-    first = AgentProcess(directory, form)
+    first = AgentProcess(directory, form, runtime)
     pid = first.pid()
     first.kill()
     go.touch()
@@ -128,9 +153,11 @@ def test_the_exit_status_of_the_agents_absence_is_reported(
     assert agent.row()["restarts"] == 0
 
 
-def test_what_a_leader_leaves_behind_in_the_agents_absence_is_ended_without_it(directory: Path) -> None:
+def test_what_a_leader_leaves_behind_in_the_agents_absence_is_ended_without_it(directory: Path, runtime: str) -> None:
     child = directory.with_suffix(".child")
-    first = AgentProcess(directory, workload("sh", "-c", f"sleep 1000 & echo $! >{child}; wait", policy="Never"))
+    first = AgentProcess(
+        directory, workload("sh", "-c", f"sleep 1000 & echo $! >{child}; wait", policy="Never"), runtime
+    )
     leader = first.pid()
     while not (child.exists() and child.read_text().endswith("\n")):
         time.sleep(0.01)
@@ -142,9 +169,26 @@ def test_what_a_leader_leaves_behind_in_the_agents_absence_is_ended_without_it(d
         time.sleep(0.01)
 
 
-def test_a_workload_that_was_killed_in_the_agents_absence_is_started_again(directory: Path) -> None:
+@pytest.mark.parametrize(("script", "expected"), [("exit 7", "exit-code-7"), ("kill -KILL $$", "killed-by-signal-9")])
+def test_the_other_runtime_learns_the_exit_status_of_the_agents_absence(
+    directory: Path, runtime: str, script: str, expected: str
+) -> None:
+    go = directory.with_suffix(".go")
+    form = workload("sh", "-c", f"until [ -e {go} ]; do sleep 0.01; done; {script}", policy="Never")
+    agent = AgentProcess(directory, form, runtime)
+    pid = agent.pid()
+    agent.kill()
+    go.touch()
+    while lives(pid):
+        time.sleep(0.01)
+    agent.start(RUNTIMES[1 - RUNTIMES.index(runtime)])
+    assert agent.message() == expected
+    agent.kill()
+
+
+def test_a_workload_that_was_killed_in_the_agents_absence_is_started_again(directory: Path, runtime: str) -> None:
     form = workload("sleep", "1000")
-    first = AgentProcess(directory, form)
+    first = AgentProcess(directory, form, runtime)
     pid = first.pid()
     first.kill()
     os.kill(pid, signal.SIGKILL)
@@ -153,10 +197,10 @@ def test_a_workload_that_was_killed_in_the_agents_absence_is_started_again(direc
     assert agent.pid() != pid
 
 
-def test_a_start_that_the_agent_did_not_live_to_record_is_found(directory: Path) -> None:
+def test_a_start_that_the_agent_did_not_live_to_record_is_found(directory: Path, runtime: str) -> None:
     """It also is what happens when the journal was lost: nothing runs twice."""
     form = workload("sleep", "1000")
-    first = AgentProcess(directory, form)
+    first = AgentProcess(directory, form, runtime)
     pid = first.pid()
     first.kill()
     (directory / "journal").unlink()
@@ -164,8 +208,8 @@ def test_a_start_that_the_agent_did_not_live_to_record_is_found(directory: Path)
     assert agent.pid() == pid
 
 
-def test_an_unrecorded_start_of_another_form_is_ended_first(directory: Path) -> None:
-    first = AgentProcess(directory, workload("sleep", "1000"))
+def test_an_unrecorded_start_of_another_form_is_ended_first(directory: Path, runtime: str) -> None:
+    first = AgentProcess(directory, workload("sleep", "1000"), runtime)
     pid = first.pid()
     first.kill()
     (directory / "journal").unlink()
@@ -174,10 +218,10 @@ def test_an_unrecorded_start_of_another_form_is_ended_first(directory: Path) -> 
     assert not lives(pid)
 
 
-def test_after_a_reboot_nothing_is_adopted_and_all_is_started(directory: Path) -> None:
+def test_after_a_reboot_nothing_is_adopted_and_all_is_started(directory: Path, runtime: str) -> None:
     """The old process is still there, as no real reboot would have it: it is nobody that the new boot knows."""
     form = workload("sleep", "1000")
-    first = AgentProcess(directory, form)
+    first = AgentProcess(directory, form, runtime)
     pid = first.pid()
     first.kill()
     keeper = proc.Stat((directory / "run" / BOOT.hex() / "keeper").read_bytes())
@@ -193,9 +237,9 @@ def test_after_a_reboot_nothing_is_adopted_and_all_is_started(directory: Path) -
         agent.finish()
 
 
-def test_a_stop_that_the_agent_did_not_live_to_finish_is_finished(directory: Path) -> None:
+def test_a_stop_that_the_agent_did_not_live_to_finish_is_finished(directory: Path, runtime: str) -> None:
     form = workload("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done", grace_ms=100)
-    first = AgentProcess(directory, form)
+    first = AgentProcess(directory, form, runtime)
     pid = first.pid()
     first.kill()
     agent = adopt(directory, {**form, m.WORKLOAD_TERMINATING: True})
@@ -203,9 +247,9 @@ def test_a_stop_that_the_agent_did_not_live_to_finish_is_finished(directory: Pat
     assert not lives(pid)
 
 
-def test_files_of_the_run_directory_that_make_no_sense_are_a_loss_not_a_crash(directory: Path) -> None:
+def test_files_of_the_run_directory_that_make_no_sense_are_a_loss_not_a_crash(directory: Path, runtime: str) -> None:
     form = workload("sleep", "1000")
-    first = AgentProcess(directory, form)
+    first = AgentProcess(directory, form, runtime)
     pid = first.pid()
     first.kill()
     os.killpg(pid, signal.SIGKILL)
