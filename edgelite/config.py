@@ -3,6 +3,9 @@
     node = kitchen-1
     hub = hub.example.com:7444, 192.0.2.7:7444
 
+A node behind a gateway has `link = serial:/dev/ttyAMA0:115200` in place of `hub`, a gateway `gateway =
+/dev/ttyUSB0:115200, /dev/ttyUSB1:9600` beside it.
+
 Unknown keys are refused, so that a misspelt one isn't silently without effect.
 """
 
@@ -16,8 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HUB_PORT = 7444
+LINES_MAX = 16  # serial lines of one gateway
+BAUD_MIN, BAUD_MAX = 1200, 4_000_000
+ADDRESS_MAX = 254
 HUBS_MAX = 8  # addresses of one hub; each is tried in turn
 TEXT_BYTES_MAX = 65536
+
+
+class SerialSettings:
+    """One serial line: what the port calls it ("/dev/ttyAMA0", "uart1"), its baud rate, this node's address on it."""
+
+    def __init__(self, path: str, baud: int, address: int = 1) -> None:
+        self.path = path
+        self.baud = baud
+        self.address = address
 
 
 class Config:
@@ -25,7 +40,10 @@ class Config:
 
     def __init__(self, node: str, hubs: "list[tuple[str, int]]") -> None:
         self.node = node
-        self.hubs = hubs  # (host, port), tried in this order
+        self.hubs = hubs  # (host, port), tried in this order; none where there is a serial link
+        self.link: SerialSettings | None = None  # to a gateway, in place of the network
+        self.link_address = 1
+        self.gateway: list[SerialSettings] = []  # the lines that this node serves as a gateway
         self.segment_bytes = 256 * 1024  # of one journal file; what a sync and the wear of a card are best with
         self.journal_bytes_max = 4 * 1024 * 1024
         self.telemetry_bytes_max = 2 * 1024 * 1024  # of these; what doesn't fit is dropped, counted and reported
@@ -93,9 +111,40 @@ def _addresses(text: str) -> "list[tuple[str, int]]":
     return addresses
 
 
+def _serial(text: str) -> SerialSettings:
+    """ "path:baud"; a path may have colons of its own."""
+    path, _, baud = text.strip().rpartition(":")
+    if not path or not baud.isdigit() or not BAUD_MIN <= int(baud) <= BAUD_MAX:
+        raise ValueError("a serial line is path:baud, such as /dev/ttyUSB0:115200")
+    return SerialSettings(path, int(baud))
+
+
+def _link(text: str) -> SerialSettings:
+    kind, _, rest = text.partition(":")
+    if kind.strip() != "serial":
+        raise ValueError("a link other than the network is serial:path:baud, such as serial:/dev/ttyAMA0:115200")
+    return _serial(rest)
+
+
+def _lines(text: str) -> "list[SerialSettings]":
+    lines = [_serial(part) for part in text.split(",") if part.strip()]
+    if not 0 < len(lines) <= LINES_MAX or len({one.path for one in lines}) != len(lines):
+        raise ValueError("one to %d different lines, separated by commas, are needed" % LINES_MAX)
+    return lines
+
+
+def _line_address(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= ADDRESS_MAX:
+        raise ValueError("an address on a line is a number from 1 to %d" % ADDRESS_MAX)
+    return int(text)
+
+
 _KEYS: "dict[str, tuple[str, Callable[[str], object]]]" = {
     "node": ("node", _name),
     "hub": ("hubs", _addresses),
+    "link": ("link", _link),
+    "link_address": ("link_address", _line_address),
+    "gateway": ("gateway", _lines),
     "journal_bytes_max": ("journal_bytes_max", _count),
     "telemetry_bytes_max": ("telemetry_bytes_max", _count),
     "group_window_ms": ("group_window_ms", _count),
@@ -113,8 +162,12 @@ def parse(text: str) -> Config:
         _parse_line(config, number, line.split("#")[0].strip())
     if not config.node:
         raise ConfigurationError("node", "is missing: the name that this node joined with")
-    if not config.hubs:
+    if config.link is None and not config.hubs:
         raise ConfigurationError("hub", "is missing: host:port of the hub")
+    if config.link is not None:
+        if config.hubs or config.gateway:
+            raise ConfigurationError("link", "a node with a serial link has neither hub nor gateway: remove those")
+        config.link.address = config.link_address
     return config
 
 

@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edgelite.config import Config
     from edgelite.context import Context
+    from edgelite.serial_link import SerialLink
     from edgelite_protocol.session import Session
 
 # States
@@ -88,8 +89,13 @@ class Owner:
 
 
 class Link(Channel):
-    def __init__(self, context: "Context", config: "Config", owner: Owner) -> None:
+    """`serial` carries it where the node has no network; else the port opens TLS connections to the hubs."""
+
+    def __init__(self, context: "Context", config: "Config", owner: Owner, serial: "SerialLink | None" = None) -> None:
         self._context = context
+        self._serial = serial
+        if serial is not None:
+            serial.upper = self
         self._hubs = config.hubs
         self._hub_index = 0
         self._greeting_timeout_ms = config.greeting_timeout_ms
@@ -118,10 +124,12 @@ class Link(Channel):
         """Let time pass and hand the session's events on; the next deadline."""
         if self._deadline_ms is not None and now_ms >= self._deadline_ms:
             self._fire(DUE, now_ms)
-        session_deadline_ms = self._step_session(now_ms)
-        if session_deadline_ms is None or self._deadline_ms is None:
-            return session_deadline_ms if self._deadline_ms is None else self._deadline_ms
-        return min(self._deadline_ms, session_deadline_ms)
+        deadlines = [self._step_session(now_ms)]
+        if self._serial is not None:
+            deadlines.append(self._serial.step(now_ms))
+        deadlines.append(self._deadline_ms)
+        due = [deadline_ms for deadline_ms in deadlines if deadline_ms is not None]
+        return min(due) if due else None
 
     def stop(self, now_ms: int) -> None:
         self._fire(STOP, now_ms)
@@ -219,11 +227,18 @@ class Link(Channel):
         if self.state in (LIVE, CLOSING, STOPPING, STOPPED):
             self._deadline_ms = None
 
+    def hub(self) -> "tuple[str, int]":
+        """Where the hub was found last, or is tried next."""
+        return self._hubs[self._hub_index]
+
     def _do_open(self, now_ms: int) -> None:
-        host, port = self._hubs[self._hub_index]
         self.state = OPENING
         self._was_live = False
         self._deadline_ms = now_ms + OPEN_TIMEOUT_MS
+        if self._serial is not None:
+            self._serial.open(now_ms)
+            return
+        host, port = self.hub()
         self._context.emit(Open(self, ("tls", host, port), self._last_addresses(host)))
 
     def _do_greet(self, now_ms: int) -> None:
@@ -248,13 +263,19 @@ class Link(Channel):
         self._credit_lasting(now_ms)
         self.state = CLOSING
         self._deadline_ms = None
-        self._context.emit(Close(self))
+        self._close(now_ms)
+
+    def _close(self, now_ms: int) -> None:
+        if self._serial is not None:
+            self._serial.close(now_ms)
+        else:
+            self._context.emit(Close(self))
 
     def _do_rest(self, now_ms: int) -> None:
         self._credit_lasting(now_ms)
         self.state = FENCED if self._refusal else RESTING
         self._drop_session(now_ms)
-        if not self._was_live:
+        if not self._was_live and self._hubs:
             self._hub_index = (self._hub_index + 1) % len(self._hubs)
         self._deadline_ms = now_ms + (0 if self._quick else self._backoff.next_ms())
         self._quick = False
@@ -268,9 +289,9 @@ class Link(Channel):
             self.session.end(NODE_STOPPING, "", now_ms)
         self._do_abort(now_ms)
 
-    def _do_abort(self, _now_ms: int) -> None:
+    def _do_abort(self, now_ms: int) -> None:
         if self.state != CLOSING:
-            self._context.emit(Close(self))
+            self._close(now_ms)
         self.state = STOPPING
         self._deadline_ms = None
 
@@ -291,6 +312,8 @@ class Link(Channel):
         return [] if kept is None else [kept.decode()]
 
     def _keep_address(self) -> None:
+        if self._serial is not None:
+            return
         host = self._hubs[self._hub_index][0]
         address = self.peer_address.encode()
         if address and self.peer_address != host and self._context.journal.get(SPACE_ADDRESS, host) != address:

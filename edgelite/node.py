@@ -15,6 +15,7 @@ from edgelite.clock import Clock
 from edgelite.context import Context
 from edgelite.desired import Desired
 from edgelite.devices import Devices
+from edgelite.driver import ConfigurationError
 from edgelite.effects import Log, StoreCertificate
 from edgelite.fetch import Fetcher
 from edgelite.journal import Journal
@@ -38,9 +39,12 @@ if TYPE_CHECKING:
 
     from edgelite.config import Config
     from edgelite.fetch import ArtifactStore
+    from edgelite.gateway import Gateway
     from edgelite.journal import Recovery
     from edgelite.logstream import LogStore
+    from edgelite.serial_link import SerialLink
     from edgelite.storage import Storage
+    from edgelite_protocol.oscore.context import Keys
     from edgelite_protocol.session import Session
 
 
@@ -57,6 +61,7 @@ class Platform:
         capabilities: "dict[str, object]",
         writes_outlive_agent: bool = True,
         frame_bytes_max: int = FRAME_BYTES_MAX_DEFAULT,
+        link_keys: "Keys | None" = None,
     ) -> None:
         self.storage = storage  # of the journal
         self.artifacts = artifacts
@@ -69,6 +74,7 @@ class Platform:
         self.writes_outlive_agent = writes_outlive_agent
         # What the hub may send in one piece, so how large a desired Pod or Device may be: it lies in memory whole.
         self.frame_bytes_max = frame_bytes_max
+        self.link_keys = link_keys  # where the configuration has a serial link (edgelite.link_keys)
 
 
 class Node(Owner):
@@ -85,7 +91,8 @@ class Node(Owner):
         capabilities: Any = platform.capabilities
         self.supervisor = Supervisor(context, capabilities.get("runtimes", ()), capabilities.get("cannot"))
         self.devices = Devices(context)
-        self.link = Link(context, config, self)
+        self.link = Link(context, config, self, self._serial_link(context))
+        self._gateway = self._make_gateway(context)
         self._desired = Desired(self.journal, self._apply)
         self._timekeeping = Timekeeping(self._patient, self.clock)
         self._fetcher = Fetcher(context, self.supervisor, platform.artifacts)
@@ -130,6 +137,8 @@ class Node(Owner):
             self._outbox.send(session)
         if self._may_say_hello():
             deadlines.append(self.link.step(now_ms))  # last: what was just sent moves the session's deadline
+        if self._gateway is not None:
+            deadlines.append(self._gateway.step(now_ms))
         return earliest(deadlines)
 
     def next_effect(self) -> "object | None":
@@ -142,6 +151,8 @@ class Node(Owner):
     def stop(self, now_ms: int) -> None:
         """Say goodbye to the hub and make durable what is written; workloads go on. Step until `stopped`."""
         self.link.stop(now_ms)
+        if self._gateway is not None:
+            self._gateway.stop(now_ms)
         self.journal.urgent()
 
     @property
@@ -192,6 +203,26 @@ class Node(Owner):
         self._logs.session_over()
 
     # ---- inside
+
+    def _serial_link(self, context: Context) -> "SerialLink | None":
+        """Most nodes have a network, and never load what a line needs."""
+        settings, keys = self._config.link, self._platform.link_keys
+        if settings is None:
+            return None
+        if keys is None:
+            raise ConfigurationError("link", "needs the node's keys: provision it first")
+        from edgelite.counters import Counters
+        from edgelite.serial_link import SerialLink
+
+        counters = Counters(self.journal, context.random_bytes)
+        return SerialLink(settings, keys, counters, self._emit, context.random_bytes)
+
+    def _make_gateway(self, context: Context) -> "Gateway | None":
+        if not self._config.gateway:
+            return None
+        from edgelite.gateway import Gateway
+
+        return Gateway(self._config, context, self.link.hub, lambda: self.link.live)
 
     def _may_say_hello(self) -> bool:
         """What it says must be durable (SPEC.md, 9.1), so this start's first sync comes before it. A medium that fails

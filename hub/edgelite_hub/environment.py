@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from edgelite_hub.kinds import default_registry
 from edgelite_hub.model.registry import Registry
 from edgelite_hub.security.ca import Authority
+from edgelite_hub.security.key_box import KeyBox, temporary
 from edgelite_hub.settings import Settings
 
 
@@ -22,3 +23,4 @@ class Environment:
     random_bytes: Callable[[int], bytes]
     log: Callable[[str], None]
     registry: Registry = field(default_factory=default_registry)
+    key_box: KeyBox = field(default_factory=temporary)

@@ -48,7 +48,7 @@ from edgelite_hub.nodes.node_logic import NodeConnection
 from edgelite_hub.nodes.node_server import NodeServer, monotonic_ms
 from edgelite_hub.nodes.node_status import READY
 from edgelite_hub.retry import until_written
-from edgelite_hub.security import admin, tokens
+from edgelite_hub.security import admin, key_box, oscore_keys, tokens
 from edgelite_hub.security.authz import ADMIN, ANONYMOUS, Subject
 from edgelite_hub.security.ca import load_or_create_authority
 from edgelite_hub.settings import Settings
@@ -76,7 +76,10 @@ class Hub:
         self.log = log
         self.authority = load_or_create_authority(settings.pki_directory)
         self.registry = default_registry()
-        self.environment = Environment(settings, self.authority, self.unix_ms, self.random_bytes, log, self.registry)
+        self.environment = Environment(
+            *(settings, self.authority, self.unix_ms, self.random_bytes, log, self.registry),
+            key_box.load_or_create(settings.pki_directory),
+        )
         hooks.install(self.registry, self.environment)
         self.artifacts = ArtifactFiles(
             settings.artifacts_directory, settings.artifact_size_bytes_max, self.random_bytes
@@ -161,6 +164,13 @@ class Hub:
         if self._admin_hash and admin.is_admin(authorization, self._admin_hash):
             return Subject(ADMIN, "admin")
         return Subject(ANONYMOUS)
+
+    async def provision(self, node: str) -> dict[str, str]:
+        """OSCORE keys for a node behind a gateway, and its Node where there is none; see oscore_keys.py."""
+        keys = await self.writer.transact(partial(oscore_keys.provision, environment=self.environment, name=node))
+        self.fleet.provisioned(node, monotonic_ms())
+        self.log(f"node {node}: provisioned with OSCORE keys, earlier ones count no more")
+        return keys
 
     async def put_artifact(self, name: str, tag: str, pieces: AsyncIterator[bytes]) -> Object:
         """Store the bytes, then let `tag` of the Artifact `name` mean them; the Artifact as stored. ArtifactRefused

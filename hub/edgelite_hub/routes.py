@@ -1,4 +1,5 @@
-"""What the API serves beside the generic verbs: pushing artifacts, a Pod's log, a Device's telemetry."""
+"""What the API serves beside the generic verbs: pushing artifacts, a Pod's log, a Device's telemetry, the keys of a
+node behind a gateway."""
 
 from __future__ import annotations
 
@@ -9,11 +10,20 @@ from starlette.types import Receive, Scope, Send
 
 from edgelite_hub import telemetry
 from edgelite_hub.api.errors import json_response
-from edgelite_hub.api.requests import flag, number, require, subject_of
+from edgelite_hub.api.requests import flag, json_body, number, require, subject_of
 from edgelite_hub.artifacts import ArtifactRefused
 from edgelite_hub.compiler.artifact_names import TAG_DEFAULT
 from edgelite_hub.hub import Hub, NodeUnreachable
-from edgelite_hub.model.objects import ARTIFACTS, DEVICES, PODS, Object, node_of, parse_rfc3339
+from edgelite_hub.model.objects import (
+    ARTIFACTS,
+    DEVICES,
+    NODES,
+    PODS,
+    Object,
+    is_object_name,
+    node_of,
+    parse_rfc3339,
+)
 from edgelite_hub.model.status import StatusError, bad_request, not_found, too_large
 from edgelite_hub.nodes.logs import LogOptions, LogStream, read
 
@@ -25,6 +35,7 @@ def extra_routes(hub: Hub) -> list[BaseRoute]:
         Route("/apis/edgelite.dev/v1/artifacts/{name}", routes.put_artifact, methods=["PUT"]),
         Route("/api/v1/namespaces/{namespace}/pods/{name}/log", routes.pod_log, methods=["GET"]),
         Route(telemetry_path, routes.telemetry, methods=["GET"]),
+        Route("/api/v1/nodes/{name}/oscore", routes.provision, methods=["POST"]),
     ]
 
 
@@ -89,6 +100,16 @@ class _Routes:
         if found is None:
             raise not_found(kind.plural, kind.group, name)
         return json_response(found)
+
+    async def provision(self, request: Request) -> Response:
+        """Keys for a node on a serial line, and its Node where there is none. They are shown this once."""
+        name = request.path_params["name"]
+        require(subject_of(request), "create", self._hub.registry[NODES], "oscore", "", name)
+        if await json_body(request) != {}:
+            raise bad_request("the body must be an empty object: the hub makes the keys")
+        if not is_object_name(name):
+            raise bad_request("a node's name has lower-case letters, digits, '-' and '.'")
+        return json_response(await self._hub.provision(name), 201, {"Cache-Control": "no-store"})
 
     async def _find(self, request: Request, resource: str, subresource: str) -> Object:
         namespace, name = request.path_params["namespace"], request.path_params["name"]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from edgelite_hub.controllers.contract import Key, Work
 from edgelite_hub.model.objects import ADOPT_ANNOTATION, NODES, Object
+from edgelite_hub.security import oscore_keys
 from edgelite_hub.store.contract import Change, Transaction
 
 
@@ -24,6 +25,7 @@ class NodeController:
     def reconcile(self, work: Work, key: Key) -> None:
         node = work.transaction.get(NODES, "", key[0])
         if node is None:
+            oscore_keys.forget(work.transaction, key[0])
             work.notices.nodes_removed.add(key[0])
         elif _adopt(node):
             work.notices.nodes_adopted.add(key[0])

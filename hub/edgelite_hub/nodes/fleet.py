@@ -19,6 +19,7 @@ from edgelite_hub.model.objects import NODES, get_condition, rfc3339, set_condit
 from edgelite_hub.nodes.join_logic import JoinLimiter
 from edgelite_hub.nodes.journals import Live
 from edgelite_hub.nodes.node_status import READY
+from edgelite_hub.security.oscore_keys import KeyIdentity
 from edgelite_hub.store.contract import Transaction
 from edgelite_hub.work import Work
 from edgelite_protocol.events import Ended
@@ -49,6 +50,7 @@ class Fleet:
         self.environment = environment
         self.artifacts = artifacts
         self.join_limiter = JoinLimiter()
+        self.relay_limiter = JoinLimiter()  # by gateway and node id
         self.wake = wake
         self._connections: dict[str, NodeConnection] = {}
         self._away: dict[str, _Away] = {}
@@ -102,6 +104,13 @@ class Fleet:
         connection = self._connections.get(node)
         if connection is not None:
             connection.refuse("node_revoked", "the node was deleted at the hub", now_ms)
+            self.wake(connection)
+
+    def provisioned(self, node: str, now_ms: int) -> None:
+        """It has new keys, so a session on the old ones is over."""
+        connection = self._connections.get(node)
+        if connection is not None and isinstance(connection.identity, KeyIdentity):
+            connection.refuse("node_revoked", "the node was provisioned anew", now_ms)
             self.wake(connection)
 
     def feeds_grown(self, nodes: Iterable[str]) -> None:

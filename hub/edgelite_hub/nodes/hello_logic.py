@@ -18,10 +18,12 @@ from edgelite_hub.model.objects import (
 from edgelite_hub.nodes import journals
 from edgelite_hub.nodes.dating import Dater
 from edgelite_hub.nodes.feed import choose_mode, drop_oversized
-from edgelite_hub.nodes.node_status import DIVERGED, READY, with_hello
+from edgelite_hub.nodes.node_status import DIVERGED, READY, with_gateway, with_hello
 from edgelite_hub.security import identity as identities
+from edgelite_hub.security import oscore_keys
 from edgelite_hub.security.access import node_may_open_session
 from edgelite_hub.security.identity import PeerIdentity
+from edgelite_hub.security.oscore_keys import KeyIdentity
 from edgelite_hub.store.contract import Transaction
 from edgelite_protocol import feed_rules
 from edgelite_protocol import messages as m
@@ -47,9 +49,13 @@ class Greeting:
     notes: tuple[str, ...]  # for the log
 
 
-def check_identity(transaction: Transaction, identity: PeerIdentity, now_ms: int) -> None:
+def check_identity(transaction: Transaction, environment: Environment, identity: PeerIdentity | KeyIdentity) -> None:
     """ProtocolError "certificate_expired" or "node_revoked"."""
-    verdict = identities.judge(transaction, identity, now_ms)
+    if isinstance(identity, PeerIdentity):
+        verdict = identities.judge(transaction, identity, environment.unix_ms())
+    else:
+        counts = oscore_keys.counts(transaction, environment, identity)
+        verdict = identities.VALID if counts else identities.REVOKED
     if not node_may_open_session(identity.node, verdict):
         raise ProtocolError(verdict, REFUSALS[verdict])
 
@@ -57,14 +63,14 @@ def check_identity(transaction: Transaction, identity: PeerIdentity, now_ms: int
 def greet(
     transaction: Transaction,
     environment: Environment,
-    identity: PeerIdentity,
+    identity: PeerIdentity | KeyIdentity,
     hello: dict[int, Any],
     address: str,
     live: journals.Live | None,
 ) -> Greeting:
     """ProtocolError where the node is refused; then nothing of the transaction may be kept."""
     now_ms = environment.unix_ms()
-    check_identity(transaction, identity, now_ms)
+    check_identity(transaction, environment, identity)
     node = identity.node
     is_copy = journals.admit(transaction, node, hello, live)
     drop_oversized(transaction, node, hello[m.HELLO_FRAME_BYTES_MAX])
@@ -73,9 +79,10 @@ def greet(
     Dater(transaction, node, hello[m.HELLO_BOOT_ID], offset_ms).keep()
     welcome, gaps = _welcome(transaction, node, hello, is_copy)
     welcome.update({m.WELCOME_EPOCH: epoch, m.WELCOME_MODE: mode})
-    if identity.wants_renewal(now_ms):
+    if isinstance(identity, PeerIdentity) and identity.wants_renewal(now_ms):
         welcome[m.WELCOME_RENEW] = True
-    _update_node(transaction, node, hello, address, mode, now_ms)
+    gateway = identity.gateway if isinstance(identity, KeyIdentity) else ""
+    _update_node(transaction, node, hello, (address, gateway), mode, now_ms)
     last = transaction.feed_last(node)
     notes = tuple(f"lost with an older store: lane {row[0]}, reports {row[1:3]} to {row[3:5]}" for row in gaps)
     if is_copy:
@@ -97,12 +104,13 @@ def _welcome(
 
 
 def _update_node(
-    transaction: Transaction, name: str, hello: dict[int, Any], address: str, mode: int, now_ms: int
+    transaction: Transaction, name: str, hello: dict[int, Any], way: tuple[str, str], mode: int, now_ms: int
 ) -> None:
+    """`way` is the address that it came from, and the gateway that carries it, if one does."""
     node = transaction.get(NODES, "", name)
     if node is None:  # check_identity saw it in this very transaction
         raise ProtocolError("node_revoked", REFUSALS[identities.REVOKED])
-    changed = with_hello(node, hello, address)
+    changed = with_gateway(with_hello(node, hello, way[0]), way[1])
     status = changed["status"]
     set_condition(status, READY, "True", "SessionOpen", "has a session with the hub", now_ms)
     if mode == m.MODE_DIVERGED:

@@ -25,6 +25,7 @@ from edgelite_hub.nodes.reports import Reporter, apply_reports
 from edgelite_hub.nodes.transfers import Transfers
 from edgelite_hub.security.access import node_may_fetch, node_may_renew
 from edgelite_hub.security.identity import PeerIdentity, judge, record_issued
+from edgelite_hub.security.oscore_keys import KeyIdentity
 from edgelite_hub.store.contract import Transaction
 from edgelite_hub.work import Work
 from edgelite_protocol import events
@@ -42,7 +43,7 @@ CLOCK_LOOK_MS = 3_600_000
 class NodeConnection:
     """`identity` is None where the peer showed no certificate: then it may join and nothing else."""
 
-    def __init__(self, fleet: Fleet, identity: PeerIdentity | None, address: str, now_ms: int) -> None:
+    def __init__(self, fleet: Fleet, identity: PeerIdentity | KeyIdentity | None, address: str, now_ms: int) -> None:
         self.fleet = fleet
         self.identity = identity
         self.address = address
@@ -245,8 +246,8 @@ class NodeConnection:
 
     def _on_renew(self, event: events.RenewRequest, now_ms: int) -> Work | None:
         identity = self.identity
-        if identity is None:
-            self.refuse("certificate_required", "only a node can renew", now_ms)
+        if not isinstance(identity, PeerIdentity):
+            self.refuse("certificate_required", "only a node with a certificate can renew it", now_ms)
             return None
         return Work(partial(self._renew, identity), self._renewed)
 
@@ -274,7 +275,7 @@ class NodeConnection:
             self.refuse("certificate_required", "without a certificate a node can only join", now_ms)
             return None
         if hello[m.HELLO_NODE] != identity.node:
-            self.refuse("wrong_node", f"the certificate is that of {identity.node}", now_ms)
+            self.refuse("wrong_node", f"the certificate or key is that of {identity.node}", now_ms)
             return None
         self._hello = hello
         live = self.fleet.live_of(identity.node)
@@ -294,7 +295,7 @@ class NodeConnection:
         if greeting.mode == m.MODE_DIVERGED:
             self.session.snapshot_offer(greeting.epoch, greeting.revision)
         self.live = Live(self._hello[m.HELLO_JOURNAL_ID], self._hello[m.HELLO_INSTANCE])
-        if self.identity is not None:
+        if isinstance(self.identity, PeerIdentity):
             self._ends_unix_ms = self.identity.session_ends_ms(self._environment.unix_ms())
         self.fleet.welcomed(self, now_ms)
         for note in (_MODE_NOTES[greeting.mode], *greeting.notes):

@@ -18,11 +18,14 @@ from typing import cast
 
 from edgelite_hub.nodes.fleet import Fleet
 from edgelite_hub.nodes.node_logic import NodeConnection
+from edgelite_hub.nodes.relayed import RelayedConnection
 from edgelite_hub.security.identity import PeerIdentity, parse_identity
 from edgelite_hub.store.contract import Transaction
 from edgelite_hub.store.writer import Writer
 from edgelite_hub.work import Work
 from edgelite_protocol.errors import CorruptionError, PlatformError, ProtocolError
+from edgelite_protocol.frames import HEADER_BYTES
+from edgelite_protocol.relay import RELAY
 
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, which the ssl module has no name for
 WRITE_BYTES = 16 * 1024  # offered to the link at once, so that little stands before an urgent message
@@ -107,6 +110,9 @@ class NodeServer:
     def bound(self, connection: NodeConnection, link: _Link) -> None:
         self._links[connection] = link
 
+    def unbind(self, connection: NodeConnection) -> None:
+        self._links.pop(connection, None)
+
     def forget(self, link: _Link, connection: NodeConnection | None) -> None:
         self.links.discard(link)
         self.pending.discard(link)
@@ -126,6 +132,7 @@ class _Link(asyncio.Protocol):
         self._server = server
         self._transport: asyncio.Transport | None = None
         self._connection: NodeConnection | None = None
+        self._head: bytes | None = b""  # until the first frame's header is there
         self._woken = asyncio.Event()
         self._can_write = True
         self._is_paused = False
@@ -148,16 +155,31 @@ class _Link(asyncio.Protocol):
             return
         self._connection = NodeConnection(self._server.fleet, identity, address, monotonic_ms())
         self._server.bound(self._connection, self)
-        self.task = asyncio.get_running_loop().create_task(self._run(self._connection))
+        self.task = asyncio.get_running_loop().create_task(self._run())
 
     def data_received(self, data: bytes) -> None:
         if self._connection is None or self._transport is None:
             return
+        if self._head is not None:
+            data = self._head + data
+            self._head = data if len(data) < HEADER_BYTES else None
+            if self._head is not None:
+                return
+            self._begin_relay(self._connection, data)
         self._connection.receive(data, monotonic_ms())
         if self._connection.unparsed_bytes > UNPARSED_BYTES_MAX and not self._is_paused:
             self._is_paused = True
             self._transport.pause_reading()
         self._woken.set()
+
+    def _begin_relay(self, connection: NodeConnection, data: bytes) -> None:
+        """The first frame says that this is no session of the peer's own, but a gateway that carries one."""
+        gateway = connection.identity
+        if data[HEADER_BYTES - 1] != RELAY or not isinstance(gateway, PeerIdentity):
+            return
+        self._server.unbind(connection)
+        self._connection = RelayedConnection(self._server.fleet, gateway, connection.address, monotonic_ms())
+        self._server.bound(self._connection, self)
 
     def eof_received(self) -> None:
         if self._connection is not None:
@@ -195,22 +217,30 @@ class _Link(asyncio.Protocol):
 
     # ---- the task
 
-    async def _run(self, connection: NodeConnection) -> None:
+    async def _run(self) -> None:
         try:
-            await self._serve(connection)
+            await self._serve()
         except (PlatformError, CorruptionError) as error:
+            connection = self._current()
             self._server.fleet.environment.log(f"peer {connection.address}: the hub's own trouble ends it: {error}")
             connection.refuse("hub_error", "the hub has trouble of its own: come back later", monotonic_ms())
             self._flush(connection)
         finally:
+            connection = self._current()
             connection.abandon(monotonic_ms())
             self._server.forget(self, connection)
             if self._transport is not None:
                 self._transport.close()
 
-    async def _serve(self, connection: NodeConnection) -> None:
+    def _current(self) -> NodeConnection:
+        """It is another one from the moment on that the peer turns out to be a gateway."""
+        assert self._connection is not None
+        return self._connection
+
+    async def _serve(self) -> None:
         while True:
             self._woken.clear()
+            connection = self._current()
             work = connection.next_work(monotonic_ms())
             if work is not None:
                 await self._carry_out(connection, work)

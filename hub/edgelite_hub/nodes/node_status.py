@@ -16,6 +16,7 @@ PODS_CAPACITY = 110  # Kubernetes' usual number, for tools that read it
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "armv6l": "arm", "i686": "386"}
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
+GATEWAY_ANNOTATION = "edgelite.dev/gateway"  # the node that carries this one's serial line
 FRAME_ANNOTATION = "edgelite.dev/frame-bytes-max"
 ABILITIES = "abilities"  # of the status: what the node told of `runtimes`, `drivers` and `cannot`
 CANNOT_MAX = 16  # reasons that a node may give; the bounds stand in SPEC.md, section 6.3
@@ -52,6 +53,15 @@ def with_hello(node: Object, hello: dict[int, Any], address: str) -> Object:
     ]
     status["capacity"] = status["allocatable"] = _capacity(capabilities)
     status[ABILITIES] = _abilities(capabilities)
+    return node
+
+
+def with_gateway(node: Object, gateway: str) -> Object:
+    """The Node, fresh from `with_hello`, says which gateway carries it; "" for none."""
+    annotations = node["metadata"]["annotations"]
+    annotations.pop(GATEWAY_ANNOTATION, None)
+    if gateway:
+        annotations[GATEWAY_ANNOTATION] = gateway
     return node
 
 

@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from edgelite_protocol.oscore.context import Keys
+
 DEFAULT_PATH = "/var/lib/edgelite"
 RUNTIME_PATH = "/run/edgelite"
 CONFIG_NAME = "agent.conf"
@@ -53,6 +55,20 @@ class StateDirectory:
             raise ConfigurationError(path, "is not UTF-8 text") from error
         except ConfigurationError as error:
             raise ConfigurationError(path + ", " + error.path, error.text) from error
+
+    def load_link_keys(self, config: Config) -> "Keys | None":
+        """Those of a node on a serial line, None for all others; NotJoinedError where they are missing."""
+        if config.link is None:
+            return None
+        from edgelite import link_keys
+
+        path = self.below(link_keys.FILE_NAME)
+        if self._files.is_missing(path):
+            raise NotJoinedError(path)
+        try:
+            return link_keys.parse(self._files.read_bytes(path, link_keys.TEXT_BYTES_MAX).decode())
+        except UnicodeError as error:
+            raise ConfigurationError(path, "is not UTF-8 text") from error
 
 
 def in_use(path: str) -> PlatformError:

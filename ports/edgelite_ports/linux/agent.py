@@ -50,7 +50,9 @@ class Agent:
         config = state.load_config()
         log.level = level or config.log_level
         identity = Identity(state.path)
-        identity.require()
+        link_keys = state.load_link_keys(config)
+        if link_keys is None:
+            identity.require()
         state.lock()
         self._notifier = sd_notify.Notifier(os.environ, os.getpid())
         self._loop = Loop()
@@ -66,6 +68,7 @@ class Agent:
         platform = Platform(
             *(storage, artifacts, self._logs, boot_id, os.urandom, capabilities(installed_drivers(os.listdir))),
             frame_bytes_max=FRAME_BYTES_MAX,
+            link_keys=link_keys,
         )
         self._node = Node(config, platform)
         places = Places(state.path, state.runtime_path(config.node), boot_id)

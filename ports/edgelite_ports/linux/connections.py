@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _ssl
     from collections.abc import Callable
+    from typing import Any
 
     from edgelite_ports.linux.tls import TlsConnection
 
@@ -316,10 +317,17 @@ class Connections:
         self.worker = worker
         self.tls_context = tls_context
         self.kernel_tls = kernel_tls
-        self._connections: list[Connection] = []
+        self._connections: list[Any] = []
         self._ended = False  # since the last step: the core has heard of it and wants to act
 
     def open(self, effect: Open) -> None:
+        if effect.target[0] == "serial":
+            from edgelite_ports.linux.serial_lines import SerialConnection  # most nodes have no line
+
+            line = SerialConnection(self.loop, self.forget, effect)
+            self._connections.append(line)
+            line.start()
+            return
         if effect.target[0] not in ("tls", "tcp"):
             effect.channel.closed("this port has no transport " + str(effect.target[0]), monotonic_ms())
             return
@@ -345,7 +353,7 @@ class Connections:
             return now_ms
         return min(deadlines) if deadlines else None
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: "Any") -> None:
         self._connections.remove(connection)
         self._ended = True
 
