@@ -15,8 +15,17 @@ ROOM_FOLDERS = {
 }
 
 
+# Below ports/edgelite_ports/micropython: read by MicroPython's build, or run on a device as the first thing there. They
+# are no modules of the package, and nothing imports them.
+DEVICE_FILES = ("boot.py", "main.py", "manifest.py", "core_manifest.py", "edgelite_start.py", "edgelite_agent.py")
+
+
+def is_device_file(path: Path) -> bool:
+    return path.name in DEVICE_FILES and path.is_relative_to(ROOM_FOLDERS["edgelite_ports"] / "micropython")
+
+
 def room_files(room: str) -> list[Path]:
-    return sorted(ROOM_FOLDERS[room].rglob("*.py"))
+    return sorted(path for path in ROOM_FOLDERS[room].rglob("*.py") if not is_device_file(path))
 
 
 def all_room_files() -> list[Path]:
@@ -30,7 +39,8 @@ def portable_core_files() -> list[Path]:
 def portable_port_files() -> list[Path]:
     ports = ROOM_FOLDERS["edgelite_ports"]
     folders = ("testing", "common", "posix", "micropython")
-    return sorted(path for folder in folders for path in ports.glob(f"{folder}/**/*.py"))
+    found = (path for folder in folders for path in ports.glob(f"{folder}/**/*.py"))
+    return sorted(path for path in found if not is_device_file(path))
 
 
 def portable_test_files() -> list[Path]:

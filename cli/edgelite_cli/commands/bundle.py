@@ -1,4 +1,5 @@
-"""`edgelite bundle --port linux`: one archive with what a device needs to be a node, and nothing else."""
+"""`edgelite bundle --port PORT`: what a device needs to be a node, and nothing else: one archive, or for a board a
+folder to copy onto it."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import gzip
 import importlib
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from edgelite import __version__
@@ -39,6 +40,7 @@ KEPT = {
     ),
 }
 SUFFIXES = (".py", ".sh", ".service")
+ALL_PORTS = ("esp32", "linux", "micropython-linux", "qemu-cortex-m3", "rp2")
 
 LAUNCHER = """#!/bin/sh
 # edgelite on this device: `edgelite join HUB --token TOKEN`, then `edgelite agent`.
@@ -93,37 +95,95 @@ def add(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
 
 
 def pack(port: str, target: Path) -> int:
-    """Write the archive, the same bytes for the same files; how many files it holds."""
-    top = f"edgelite-{port}-{__version__}"
+    """Write the archive, the same bytes for the same files; how many files of ours it holds."""
     unit = (package_root("edgelite_ports") / port / "edgelite-agent.service").read_bytes()
-    count = 0
+    rows = [
+        ("bin/edgelite", LAUNCHER.encode(), 0o755),
+        ("install.sh", INSTALL.encode(), 0o755),
+        ("edgelite-agent.service", unit, 0o644),
+    ]
+    files = [
+        (f"lib/{name}", content, 0o755 if name.endswith(".sh") else 0o644) for name, content in package_files(port)
+    ]
+    write_archive(port, target, [*rows, *files])
+    return len(files)
+
+
+def write_archive(port: str, target: Path, rows: Iterable[tuple[str, bytes, int]]) -> None:
+    top = f"edgelite-{port}-{__version__}"
     with (
         target.open("wb") as raw,
         gzip.GzipFile("", "wb", 9, raw, 0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):
-        add(archive, f"{top}/bin/edgelite", LAUNCHER.encode(), 0o755)
-        add(archive, f"{top}/install.sh", INSTALL.encode(), 0o755)
-        add(archive, f"{top}/edgelite-agent.service", unit, 0o644)
-        for name, content in package_files(port):
-            add(archive, f"{top}/lib/{name}", content, 0o755 if name.endswith(".sh") else 0o644)
-            count += 1
-    return count
+        for name, content, mode in rows:
+            add(archive, f"{top}/{name}", content, mode)
+
+
+def write_folder(target: Path, rows: Iterable[tuple[str, bytes, int]]) -> None:
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise Failure(f"{target} is there already and not empty: name another by --out, or remove it")
+    for name, content, mode in rows:
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(mode)
+
+
+def pack_micropython(port: str, target: Path, mpy_cross: str | None) -> tuple[int, int]:
+    """An archive where the name says so, else a folder; (files, their bytes)."""
+    from edgelite_cli import micropython_bundles  # no other port needs a compiler
+
+    rows = list(micropython_bundles.contents(port, package_root("edgelite_ports"), mpy_cross))
+    if is_archive(target):
+        write_archive(port, target, rows)
+    else:
+        write_folder(target, rows)
+    return len(rows), sum(len(content) for _, content, _ in rows)
+
+
+def is_archive(target: Path) -> bool:
+    return target.name.endswith((".tar.gz", ".tgz"))
+
+
+def default_target(port: str) -> Path:
+    """What runs on Linux is unpacked there; a board's files are copied one by one."""
+    return Path(f"edgelite-{port}-{__version__}" + (".tar.gz" if port.endswith("linux") else ""))
 
 
 @reporting
 def main(arguments: list[str]) -> int:
     made = options.parser("bundle", "Pack what goes onto a device, without hub and simulator.")
-    made.add_argument("--port", choices=sorted(PORTS), required=True, help="the platform that the device runs")
+    made.add_argument("--port", choices=ALL_PORTS, required=True, help="the platform that the device runs")
     made.add_argument(
-        "-o", "--out", type=Path, metavar="FILE", help="the archive (default: edgelite-PORT-VERSION.tar.gz)"
+        *("-o", "--out"),
+        type=Path,
+        metavar="FILE_OR_DIR",
+        help="where to: an archive where it ends in .tar.gz, as for Linux in any case, else a folder "
+        "(default: edgelite-PORT-VERSION)",
     )
+    made.add_argument("--mpy-cross", metavar="PATH", help="MicroPython's compiler (default: whichever is installed)")
     given = made.parse_args(arguments)
-    target = given.out or Path(f"edgelite-{given.port}-{__version__}.tar.gz")
+    target = given.out or default_target(given.port)
     try:
-        count = pack(given.port, target)
+        if given.port in PORTS:
+            count, size_bytes = pack(given.port, target), 0
+        else:
+            count, size_bytes = pack_micropython(given.port, target, given.mpy_cross)
     except OSError as error:
         raise Failure(f"cannot write {target}: {error.strerror}") from error
-    print_size = output.size(target.stat().st_size)
-    output.say(f"{target}: {print_size}, {count} files\nOn the device: tar xf {target.name}, then its install.sh\n")
+    _tell(given.port, target, count, size_bytes)
     return 0
+
+
+def _tell(port: str, target: Path, count: int, size_bytes: int) -> None:
+    if target.is_file():
+        unpacked = f" ({output.size(size_bytes)} unpacked)" if size_bytes else ""
+        output.say(f"{target}: {output.size(target.stat().st_size)}{unpacked}, {count} files\n")
+        output.say(f"On the device: tar xf {target.name}, then its install.sh\n")
+        return
+    output.say(f"{target}: {output.size(size_bytes)}, {count} files\n")
+    if (target / "manifest.py").is_file():
+        output.say(f"Build the firmware with FROZEN_MANIFEST={(target / 'manifest.py').resolve()}\n")
+    else:
+        output.say(f"Next: edgelite provision {port}, then copy both onto the board; {target / 'README.md'} says how\n")
