@@ -171,7 +171,7 @@ def _chosen(settings: "dict[str, Any]", name: str, default: "Any", values: "dict
 def _speed(baud: object) -> int:
     for rates, first in ((_SLOW, _SLOW_FIRST), (_FAST, _FAST_FIRST)):
         if baud in rates:
-            return first + rates.index(baud)  # type: ignore[arg-type]
+            return first + rates.index(baud)
     raise PlatformError("%s baud is no rate of a serial line here" % (baud,))
 
 

@@ -51,9 +51,9 @@ from os import (
 __all__ = [
     "O_CLOEXEC", "O_CREAT", "O_DIRECTORY", "O_EXCL", "O_NOFOLLOW", "O_NONBLOCK", "O_RDONLY", "O_RDWR", "O_TRUNC",
     "O_WRONLY", "chmod", "close", "dup", "encode", "entries", "fchmod", "fstat", "fsync", "ftruncate",
-    "is_executable", "is_inheritable", "kill", "killpg", "listdir", "lock", "lseek", "lstat", "machine", "mkdir", "mkfifo",
-    "open", "pidfd_open", "pread", "pwrite", "read", "rename", "rmdir", "sendfile", "sleep_ms", "spawn", "stat",
-    "strerror", "symlink", "sync", "unlink", "wait", "wait_if_ended", "write",
+    "is_executable", "is_inheritable", "kill", "killpg", "listdir", "lock", "lseek", "lstat", "machine", "mkdir",
+    "mkfifo", "open", "pidfd_open", "pread", "pwrite", "read", "rename", "rmdir", "sendfile", "sleep_ms", "spawn",
+    "stat", "strerror", "symlink", "sync", "unlink", "wait", "wait_if_ended", "write",
 ]
 # fmt: on
 
