@@ -276,6 +276,7 @@ PORT_MODULES = {
     "deflate": "MicroPython",
     "ffi": "MicroPython on Linux: fsync",
     "gc": "memory",
+    "io": "StringIO, for MicroPython's traceback",
     "machine": "MicroPython on bare metal",
     "network": "MicroPython on bare metal",
     "select": "poll",

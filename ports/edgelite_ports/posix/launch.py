@@ -1,5 +1,6 @@
 """From a workload's compact form to the script that becomes its process. docs/workloads.md says it for users."""
 
+from edgelite_ports.common.environment import expand, own_variables
 from edgelite_ports.posix import files as small_files
 from edgelite_ports.posix import workload_files
 from edgelite_ports.posix.command import PATH_DEFAULT, StartError, confined, find_program
@@ -10,9 +11,6 @@ from edgelite_protocol.messages import (
     CONTAINER_ENVIRONMENT,
     CONTAINER_FILES,
     CONTAINER_WORKING_DIRECTORY,
-    WORKLOAD_NAME,
-    WORKLOAD_NAMESPACE,
-    WORKLOAD_UID,
 )
 
 TYPE_CHECKING = False
@@ -70,11 +68,8 @@ def make_environment(
         "PATH": path,
         "HOME": root,
         "EDGELITE_ROOT": root,
-        "EDGELITE_NODE": node,
-        "EDGELITE_POD_NAME": workload[WORKLOAD_NAME],
-        "EDGELITE_POD_NAMESPACE": workload[WORKLOAD_NAMESPACE],
-        "EDGELITE_POD_UID": workload[WORKLOAD_UID],
     }
+    environment.update(own_variables(node, workload))
     if artifact_root is not None:
         environment["EDGELITE_ARTIFACT"] = artifact_root
     declared = container.get(CONTAINER_ENVIRONMENT, {})
@@ -84,14 +79,6 @@ def make_environment(
             text = "%r: a variable of a process has letters, digits and _, no digit first, and no NUL" % name
             raise StartError("InvalidEnvironment", text)
     return environment
-
-
-def expand(text: str, environment: "dict[str, str]") -> str:
-    """$(EDGELITE_ROOT) and the like: the hub resolved all other references and could not know these."""
-    for name in environment:
-        if name.startswith("EDGELITE_"):
-            text = text.replace("$(%s)" % name, environment[name])
-    return text
 
 
 def is_variable_name(name: str) -> bool:

@@ -21,7 +21,9 @@ from edgelite_ports.micropython.connections import make_connections
 from edgelite_ports.micropython.file_storage import FileStorage
 from edgelite_ports.micropython.identity import Identity
 from edgelite_ports.micropython.loop import READABLE, Loop
+from edgelite_ports.micropython.ring_log import RingLogs
 from edgelite_ports.micropython.shell import Shell
+from edgelite_ports.micropython.tasks import Tasks
 from edgelite_ports.micropython.unix import clock, libc
 from edgelite_ports.micropython.unix.capabilities import capabilities
 from edgelite_ports.micropython.unix.log import Log
@@ -59,12 +61,15 @@ class Agent:
         self._stop_deadline_ms: int | None = None
         storage = FileStorage(state.below("journal"), libc.sync_directory)
         artifacts = ArtifactStore(state.below("artifacts"))
-        logs = LogStore(state.below("logs"), lambda text: log("warning", text))
+        log_files = LogStore(state.below("logs"), lambda text: log("warning", text))
+        logs = RingLogs(log_files)
         boot_id = clock.boot_id()
         platform = Platform(
             *(storage, artifacts, logs, boot_id, os.urandom),
             capabilities(
-                installed_drivers(os.listdir), ["process"], {"runtime-container": "this port starts no containers"}
+                installed_drivers(os.listdir),
+                ["process", "task"],
+                {"runtime-container": "this port starts no containers"},
             ),
             frame_bytes_max=FRAME_BYTES_MAX,
         )
@@ -73,13 +78,16 @@ class Agent:
         places = Places(state.path, state.runtime_path(config.node), boot_id)
         places.make()
         self._processes = Processes(
-            *(self._node.supervisor, self._loop, places, artifacts, logs, config.node), clock.monotonic_ms
+            *(self._node.supervisor, self._loop, places, artifacts, log_files, config.node), clock.monotonic_ms
         )
+        self._tasks = Tasks(
+            *(self._node.supervisor, logs, config.node, clock.monotonic_ms), lambda text: log("warning", text)
+        )
+        runtimes = {"process": self._processes, "task": self._tasks}
         dispatcher = Dispatcher(
-            *(self._node, storage, artifacts, identity, {"process": self._processes}, connections, Worker(), log),
-            clock.monotonic_ms,
+            *(self._node, storage, artifacts, identity, runtimes, connections, Worker(), log), clock.monotonic_ms
         )
-        self._shell = Shell(self._node, dispatcher, [connections, logs], clock.monotonic_ms, [self._processes])
+        self._shell = Shell(self._node, dispatcher, [connections, logs], clock.monotonic_ms, list(runtimes.values()))
 
     def run(self) -> None:
         self._open_journal()
@@ -89,6 +97,7 @@ class Agent:
         while not self._finished():
             self._loop.wait(earliest([self._shell.step(), self._stop_deadline_ms]))
         self._processes.close()
+        self._tasks.close()
 
     def _open_journal(self) -> None:
         recovery = self._node.open(clock.monotonic_ms())
