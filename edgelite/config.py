@@ -145,6 +145,7 @@ _KEYS: "dict[str, tuple[str, Callable[[str], object]]]" = {
     "link": ("link", _link),
     "link_address": ("link_address", _line_address),
     "gateway": ("gateway", _lines),
+    "segment_bytes": ("segment_bytes", _count),
     "journal_bytes_max": ("journal_bytes_max", _count),
     "telemetry_bytes_max": ("telemetry_bytes_max", _count),
     "group_window_ms": ("group_window_ms", _count),

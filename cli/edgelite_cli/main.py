@@ -21,6 +21,7 @@ COMMANDS: "dict[str, tuple[str, str, str]]" = {
     "adopt": ("edgelite_cli.commands.adopt", "main", "let a node follow a hub that was restored or replaced"),
     "logs": ("edgelite_cli.commands.logs", "main", "read what a workload wrote, from its node"),
     "telemetry": ("edgelite_cli.commands.telemetry", "main", "query what devices reported"),
+    "provision": ("edgelite_cli.commands.provision", "main", "make the files of a device: identity, configuration"),
     "bundle": ("edgelite_cli.commands.bundle", "main", "pack what goes onto a device, without hub and simulator"),
     "completion": ("edgelite_cli.commands.completion", "main", "print the completion script of your shell"),
     "version": ("edgelite_cli.commands.version", "main", "print the versions of program, protocol and Python"),
@@ -31,7 +32,8 @@ SECTIONS = (
     ("Hub", ("hub", "token")),
     ("Node", ("join", "agent")),
     ("Work with a hub", ("apply", "push", "get", "describe", "delete", "adopt", "logs", "telemetry")),
-    ("More", ("bundle", "completion", "version")),
+    ("Devices", ("provision", "bundle")),
+    ("More", ("completion", "version")),
 )
 
 EXIT_OK = 0

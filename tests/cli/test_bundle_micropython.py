@@ -2,17 +2,27 @@
 
 import ast
 import importlib.util
+import json
 import os
+import shlex
+import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from edgelite_cli.commands import bundle
+from edgelite_cli.client import Client
+from edgelite_cli.commands import bundle, provision
+from edgelite_cli.kubeconfig import load
 from edgelite_cli.micropython_bundles import PORTS
 from edgelite_cli.mpy_files import MPY_VERSION, Manifest, find_compiler
+from tests.hub.hub_process import HubProcess, wait_for
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ports"))
+from micropython_site import micropython
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS_FOLDER = ROOT / "ports" / "edgelite_ports"
@@ -172,3 +182,38 @@ def test_a_folder_that_is_not_empty(capsys: pytest.CaptureFixture[str], tmp_path
     (tmp_path / "mine").write_text("precious")
     assert "not empty" in fails(capsys, "--out", str(tmp_path), "--mpy-cross", compiler)
     assert (tmp_path / "mine").read_text() == "precious"
+
+
+# ---- it runs
+
+
+def test_a_provisioned_device_runs_from_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """With Debian's MicroPython, a real hub, and no openssl anywhere in the device's PATH."""
+    interpreter = tmp_path / "micropython"
+    interpreter.write_text(f'#!/bin/sh\nexec {shlex.join(micropython())} "$@"\n')
+    interpreter.chmod(0o755)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("sh", "dirname", "readlink"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    hub = HubProcess(tmp_path).start()
+    request.addfinalizer(hub.end)
+    monkeypatch.setenv("EDGELITE_KUBECONFIG", str(hub.data / "kubeconfig"))
+    state = tmp_path / "device"
+    arguments = ["micropython-linux", "--out", str(state), "--name", "shed", "--hub", f"127.0.0.1:{hub.nodes_port}"]
+    assert provision.main(arguments) == 0
+    # On 64 bits an object is twice as large as on a device.
+    environment = {"PATH": str(tools), "MICROPYTHON": str(interpreter), "EDGELITE_HEAP": "2m"}
+    agent = subprocess.Popen([str(folder / "bin" / "edgelite-agent"), "--state", str(state)], env=environment)
+    try:
+        wait_for(lambda: b'"SessionOpen"' in node_object(hub, "shed"), hub)
+    finally:
+        agent.terminate()
+        assert agent.wait(15) == 0
+
+
+def node_object(hub: HubProcess, name: str) -> bytes:
+    client = Client(load(str(hub.data / "kubeconfig")))
+    return json.dumps(client.request("GET", f"/api/v1/nodes/{name}")).encode()

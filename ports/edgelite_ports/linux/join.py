@@ -89,24 +89,21 @@ def _keep(state: State, key: bytes, joined: Joined, config: str) -> None:
 
 
 def make_key_and_request(node_name: str) -> "tuple[bytes, bytes]":
-    """(private key as PEM, certificate request as DER)."""
+    """(private key as PEM, certificate request as DER). The key goes through pipes and touches no disk here."""
     if shutil.which("openssl") is None:
         raise PlatformError("the command openssl is missing", "install it: apt install openssl")
-    with tempfile.TemporaryDirectory(prefix="edgelite-join-") as directory:  # mode 0700
-        key_path = os.path.join(directory, "key.pem")
-        made = subprocess.run(
-            [
-                *("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
-                *("-batch", "-subj", "/CN=" + node_name, "-keyout", key_path, "-outform", "DER"),
-            ],
-            capture_output=True,
-            timeout=OPENSSL_TIMEOUT_S,
-            check=False,
-            umask=0o077,
-        )
-        if made.returncode != 0:
-            raise PlatformError("openssl made no key: " + made.stderr.decode("utf-8", "replace").strip())
-        return files.read_bytes(key_path, 65536), made.stdout
+    key = _openssl(b"", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+    subject = ("-batch", "-subj", "/CN=" + node_name, "-outform", "DER")
+    return key, _openssl(key, "req", "-new", "-key", "/dev/stdin", *subject)
+
+
+def _openssl(given: bytes, *arguments: str) -> bytes:
+    made = subprocess.run(
+        ["openssl", *arguments], input=given, capture_output=True, timeout=OPENSSL_TIMEOUT_S, check=False
+    )
+    if made.returncode != 0 or not made.stdout:
+        raise PlatformError("openssl made no key: " + made.stderr.decode("utf-8", "replace").strip())
+    return made.stdout
 
 
 def fetch_ca(host: str, port: int, token: Token) -> bytes:
