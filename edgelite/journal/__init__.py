@@ -1,5 +1,16 @@
 """The journal: an append-only record on flash of all that the agent must not forget."""
 
+# ruff: noqa: I001
+# MicroPython on 32-bit Linux lets imports nest 8 deep (tests/house/test_import_depth.py): the deep end first.
+import edgelite.storage
+import edgelite.journal.reader
+import edgelite.journal.files
+import edgelite.journal.log
+import edgelite.journal.compaction
+import edgelite.journal.recovery
+import edgelite.journal.state
+import edgelite.journal.telemetry  # noqa: F401
+
 from edgelite.journal.journal import Journal
 from edgelite.journal.limits import KEEP_NEWEST, KEEP_OLDEST, THIN_OUT, JournalLimits
 from edgelite.journal.recovery import Recovery

@@ -1,5 +1,9 @@
 """Modbus client: the driver contract over Modbus TCP."""
 
+# ruff: noqa: I001
+# MicroPython on 32-bit Linux lets imports nest 8 deep (tests/house/test_import_depth.py): the deep end first.
+import edgelite_drivers.modbus.values  # noqa: F401
+
 from edgelite_drivers.modbus.bus import ModbusBus
 from edgelite_drivers.modbus.config import Protocol, Visitor, check_protocol, check_visitor
 from edgelite_drivers.modbus.tcp import TcpFraming
