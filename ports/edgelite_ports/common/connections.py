@@ -54,6 +54,10 @@ class Connection:
         OSError counts as that."""
         raise NotImplementedError
 
+    def _pollable(self) -> "Any":
+        """What the loop knows the socket by."""
+        return self._socket.fileno()
+
     def _failure(self) -> int:
         """The errno that connecting ended with; 0 where it succeeded."""
         raise NotImplementedError
@@ -117,7 +121,7 @@ class Connection:
         self.channel.peer_address = address
         self.deadline_ms = self.owner.now_ms() + CONNECT_TIMEOUT_MS
         self._events = WRITABLE
-        self.owner.loop.register(self._socket.fileno(), WRITABLE, self.ready)
+        self.owner.loop.register(self._pollable(), WRITABLE, self.ready)
         return 0
 
     def _connected(self) -> None:
@@ -194,12 +198,12 @@ class Connection:
     def _want(self, events: int) -> None:
         if self._socket is not None and events != self._events:
             self._events = events
-            self.owner.loop.modify(self._socket.fileno(), events)
+            self.owner.loop.modify(self._pollable(), events)
 
     def _drop_socket(self) -> None:
         if self._socket is not None:
             if self._events:
-                self.owner.loop.unregister(self._socket.fileno())
+                self.owner.loop.unregister(self._pollable())
             self._events = 0
             self._drop_tls()
             self._socket.close()

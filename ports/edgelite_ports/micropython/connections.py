@@ -46,6 +46,9 @@ class SocketConnection(Connection):
                 raise
         return 0
 
+    def _pollable(self) -> "Any":
+        return self._socket  # not every network stack has numbers for them
+
     def _failure(self) -> int:
         """There is no getsockopt: a socket that failed says why when it is read."""
         try:

@@ -21,17 +21,20 @@ class Loop:
         self._poll = select.poll()
         self._handlers: dict[object, Callable[[int], None]] = {}
 
-    def register(self, pollable: "int", events: int, handler: "Callable[[int], None]") -> None:
+    def register(self, pollable: object, events: int, handler: "Callable[[int], None]") -> None:
         """Call `handler(events)` when it is ready; errors and hang-ups come unasked."""
         self._handlers[pollable] = handler
-        self._poll.register(pollable, events)
+        self._poll.register(pollable, events)  # type: ignore[arg-type]
 
-    def modify(self, pollable: "int", events: int) -> None:
-        self._poll.modify(pollable, events)
+    def modify(self, pollable: object, events: int) -> None:
+        self._poll.modify(pollable, events)  # type: ignore[arg-type]
 
-    def unregister(self, pollable: "int") -> None:
+    def unregister(self, pollable: object) -> None:
         del self._handlers[pollable]
-        self._poll.unregister(pollable)
+        self._poll.unregister(pollable)  # type: ignore[arg-type]
+
+    def has(self, pollable: object) -> bool:
+        return pollable in self._handlers
 
     def wait(self, deadline_ms: "int | None") -> None:
         """Sleep until something is ready or the deadline has come, then run the handlers once each."""

@@ -21,10 +21,11 @@ from edgelite_ports.micropython.connections import make_connections
 from edgelite_ports.micropython.file_storage import FileStorage
 from edgelite_ports.micropython.identity import Identity
 from edgelite_ports.micropython.loop import READABLE, Loop
+from edgelite_ports.micropython.resolver import Resolver
 from edgelite_ports.micropython.ring_log import RingLogs
 from edgelite_ports.micropython.shell import Shell
 from edgelite_ports.micropython.tasks import Tasks
-from edgelite_ports.micropython.unix import clock, libc
+from edgelite_ports.micropython.unix import clock, libc, names, system
 from edgelite_ports.micropython.unix.capabilities import capabilities
 from edgelite_ports.micropython.unix.log import Log
 from edgelite_ports.micropython.unix.state import State, default_path
@@ -74,7 +75,8 @@ class Agent:
             frame_bytes_max=FRAME_BYTES_MAX,
         )
         self._node = Node(config, platform)
-        connections = make_connections(self._loop, _resolve, identity.tls_context, clock.monotonic_ms)
+        resolver = Resolver(self._loop, clock.monotonic_ms, os.urandom, names.configuration)
+        connections = make_connections(self._loop, resolver.lookup, identity.tls_context, clock.monotonic_ms, system)
         places = Places(state.path, state.runtime_path(config.node), boot_id)
         places.make()
         self._processes = Processes(
@@ -87,7 +89,9 @@ class Agent:
         dispatcher = Dispatcher(
             *(self._node, storage, artifacts, identity, runtimes, connections, Worker(), log), clock.monotonic_ms
         )
-        self._shell = Shell(self._node, dispatcher, [connections, logs], clock.monotonic_ms, list(runtimes.values()))
+        self._shell = Shell(
+            self._node, dispatcher, [resolver, connections, logs], clock.monotonic_ms, list(runtimes.values())
+        )
 
     def run(self) -> None:
         self._open_journal()
@@ -124,10 +128,6 @@ class Agent:
         if self._stop_deadline_ms is None:
             return False
         return self._node.stopped or clock.monotonic_ms() >= self._stop_deadline_ms
-
-
-def _resolve(host: str, done: "object") -> None:
-    done([host], "")  # type: ignore[operator]
 
 
 def main(arguments: "list[str]") -> int:
