@@ -4,6 +4,10 @@ say() { echo "edgelite: $*" >/dev/console; }
 
 mount -t tmpfs -o mode=1777,size=25% tmp /tmp
 mkdir -p /dev/pts /dev/shm
+ln -s /proc/self/fd /dev/fd
+ln -s fd/0 /dev/stdin
+ln -s fd/1 /dev/stdout
+ln -s fd/2 /dev/stderr
 mount -t devpts devpts /dev/pts
 hostname edgelite-guest
 load-modules boot || say "some of the kernel's modules do not load"

@@ -28,11 +28,11 @@ class ChannelError(Exception):
 
 
 class Channel:
-    """`is_running` is asked while waiting, so that a machine that has ended is noticed at once."""
+    """`may_answer` is asked while waiting, so that a machine that has ended is noticed at once."""
 
-    def __init__(self, path: Path, is_running: Callable[[], bool]) -> None:
+    def __init__(self, path: Path, may_answer: Callable[[], bool]) -> None:
         self._path = path
-        self._is_running = is_running
+        self._may_answer = may_answer
         self._socket: socket.socket | None = None
         self._received = b""
         self._count = 0
@@ -105,7 +105,7 @@ class Channel:
         time.sleep(POLL_S / 4)
 
     def _check(self, deadline_s: float) -> None:
-        if not self._is_running():
-            raise ChannelError("the emulator has ended")
+        if not self._may_answer():
+            raise ChannelError("the machine has ended")
         if time.monotonic() > deadline_s:
             raise ChannelError("no answer in time")

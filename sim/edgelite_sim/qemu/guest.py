@@ -32,6 +32,14 @@ RUN_TIMEOUT_S = 30
 SHUTDOWN_TIMEOUT_S = 30
 TAIL_LINES = 15
 POLL_S = 0.05
+PANIC = "Kernel panic"
+
+# tc by its path: busybox has a small one of its own, which its shell would take first.
+ALL_PORTS = "/usr/sbin/tc qdisc add dev eth0 root netem %(netem)s"
+ONE_PORT = """set -e
+/usr/sbin/tc qdisc add dev eth0 root handle 1: prio bands 2 priomap 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0
+/usr/sbin/tc qdisc add dev eth0 parent 1:2 netem %(netem)s
+/usr/sbin/tc filter add dev eth0 parent 1: protocol ip prio 1 u32 match ip dport %(port)d 0xffff flowid 1:2"""
 
 Job = Mapping[str, str | bytes]
 
@@ -84,7 +92,7 @@ class Guest:
         self._mark = self.console_log.stat().st_size
         job = self._pack_job() if self.job else None
         self._machine = Machine(self.image, self.hardware, self.folder, self.data, job, self.console_log)
-        self._channel = Channel(self._machine.command_socket, self._machine.is_running)
+        self._channel = Channel(self._machine.command_socket, self._may_answer)
 
     def boot(self, timeout_s: float = BOOT_TIMEOUT_S) -> float:
         """Start the machine and return when it takes commands; the seconds that took. The agent starts beside that.
@@ -95,10 +103,10 @@ class Guest:
         try:
             self._channel.open(started_s + timeout_s)
         except ChannelError as error:
-            ended = "" if self.is_running() else "; the emulator has ended"
+            why = f"did not boot within {timeout_s:g} s" if self._may_answer() else "ended while it booted"
             tail = self.tail()
             self.power_cut()
-            raise GuestError(f"the guest did not boot within {timeout_s:g} s{ended}; {tail}") from error
+            raise GuestError(f"the guest {why}: {error}; {tail}") from error
         return time.monotonic() - started_s
 
     def power_cut(self) -> None:
@@ -125,6 +133,9 @@ class Guest:
 
     def is_running(self) -> bool:
         return self._machine is not None and self._machine.is_running()
+
+    def _may_answer(self) -> bool:
+        return self.is_running() and PANIC not in self.console()
 
     # ---- commands
 
@@ -172,18 +183,19 @@ class Guest:
 
     # ---- the network
 
-    def impair(self, *netem: str) -> None:
+    def impair(self, *netem: str, port: int = 0) -> None:
         """What the guest sends passes through the kernel's network emulator, as in impair("delay", "200ms", "loss",
-        "5%"); see tc-netem(8). Replaces what was set before; without words the line is good again."""
+        "5%"); see tc-netem(8). Replaces what was set before; without words the line is good again. With `port`, only
+        what goes to that TCP or UDP port of anybody."""
+        self.check("/usr/sbin/tc qdisc del dev eth0 root 2>/dev/null || true")
         if netem:
-            self.check(f"load-modules netem && tc qdisc replace dev eth0 root netem {' '.join(netem)}")
-        else:
-            self.check("tc qdisc del dev eth0 root 2>/dev/null || true")
+            script = ONE_PORT if port else ALL_PORTS
+            self.check("load-modules netem\n" + script % {"netem": " ".join(netem), "port": port})
 
     @contextmanager
-    def outage(self) -> Iterator[None]:
-        """Nothing that the guest sends arrives anywhere; no end is told."""
-        self.impair("loss", "100%")
+    def outage(self, port: int = 0) -> Iterator[None]:
+        """Nothing that the guest sends (to that port) arrives anywhere; nobody is told of an end."""
+        self.impair("loss", "100%", port=port)
         try:
             yield
         finally:

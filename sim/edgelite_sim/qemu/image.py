@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgelite_cli.commands import bundle
-from edgelite_sim.qemu import cache, cpio, debian, emulators
+from edgelite_sim.qemu import cache, cpio, debian, emulators, micropython_build
 from edgelite_sim.qemu.kernel_modules import Modules
 from edgelite_sim.qemu.recipe import Recipe, RecipeError
 
 MODULES_PLACE = "usr/lib/edgelite-modules"
 BUSYBOX = "usr/bin/busybox"
-_BUILDER = "1"  # of this file; another one makes every image anew
+_BUILDER = "2"  # of this file; another one makes every image anew
 _SQUASH = ("-noappend", "-all-root", "-no-progress", "-quiet", "-mkfs-time", "0", "-all-time", "0", "-comp", "zstd")
 
 
@@ -32,9 +32,9 @@ class Image:
     root: Path
     agent: Path
 
-    def installed_bytes(self) -> int:
-        """What the agent's disk holds, unpacked: sources, byte code, launcher."""
-        return int((self.agent.parent / "installed-bytes").read_text())
+    def installed_bytes(self, port: str = "linux") -> int:
+        """What a port's bundle takes unpacked, byte code included; the interpreter is not in it."""
+        return int((self.agent.parent / f"installed-bytes-{port}").read_text())
 
 
 def build(recipe: Recipe | None = None) -> Image:
@@ -157,25 +157,44 @@ def lay_modules(folder: Path, modules: Modules, groups: dict[str, list[str]]) ->
 
 
 def agent_disk(recipe: Recipe) -> Path:
-    """The agent as `edgelite bundle` packs it, with its byte code."""
-    port = recipe.agent.text("port")
+    """The agents as `edgelite bundle` packs them, CPython's with its byte code."""
+    part = recipe.agent
+    mount = part.text("mount")
+    files = {place: recipe.file(name) for place, name in part.table("files").items()}
 
     def make(folder: Path) -> None:
         emulators.require("squashfs-tools")
-        archive, top = folder / "bundle.tar.gz", folder / "top"
-        bundle.pack(port, archive)
-        with tarfile.open(archive) as packed:
-            packed.extractall(top, filter="data")
-        archive.unlink()
-        installed = the_one(top, "*")
-        compile_python(installed / "lib", installed, recipe.agent.text("mount"))
-        (folder / "installed-bytes").write_text(str(size_bytes(installed)))
-        squash(installed, folder / "agent.squashfs")
+        top = folder / "top"
+        for port, place in part.table("bundles").items():
+            installed = top / place
+            unpack_bundle(port, installed, folder / "bundle.tar.gz")
+            if port == "linux":
+                compile_python(installed / "lib", installed, mount)
+            (folder / f"installed-bytes-{port}").write_text(str(size_bytes(installed)))
+        for place, file in files.items():
+            lay_file(top / place, file)
+        squash(top, folder / "agent.squashfs")
         cache.remove(top)
 
-    parts = [_BUILDER, port, recipe.agent.path.read_text()]
-    parts += [f"{name} {content!r}" for name, content in bundle.package_files(port)]
-    return cache.build("agent", parts, make, "about 2 s") / "agent.squashfs"
+    sources = [bundle.package_root(name) for name in (*bundle.PORTS["linux"], "edgelite_cli")]
+    parts = [_BUILDER, part.path.read_text(), cache.digest_of(*sources)]
+    parts += [f"{place} {file.read_text()}" for place, file in sorted(files.items())]
+    return cache.build("agent", parts, make, "about 3 s") / "agent.squashfs"
+
+
+def unpack_bundle(port: str, target: Path, archive: Path) -> None:
+    """What a device has after unpacking a bundle. `archive` is where it may lie meanwhile."""
+    if port in bundle.PORTS:
+        bundle.pack(port, archive)
+    else:
+        bundle.pack_micropython(port, archive, str(micropython_build.mpy_cross()))
+    unpacked = archive.parent / "unpacked"
+    with tarfile.open(archive) as packed:
+        packed.extractall(unpacked, filter="data")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    the_one(unpacked, "*").rename(target)
+    unpacked.rmdir()
+    archive.unlink()
 
 
 def size_bytes(folder: Path) -> int:

@@ -73,7 +73,7 @@ class Machine:
             disks.append((data, "data", False))
         words = [EMULATOR, "-M", board.text("machine"), "-cpu", board.text("cpu"), "-nodefaults", "-display", "none"]
         words += ["-no-reboot", "-kernel", str(image.kernel), "-initrd", str(initramfs)]
-        words += ["-append", f"console={board.text('console')} quiet panic=-1"]
+        words += ["-append", f"console={board.text('console')} {board.text('arguments')}"]
         words += ["-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console"]
         for path, serial, is_read_only in disks:
             words += [

@@ -1,0 +1,93 @@
+"""A machine boots, its agent joins a real hub, runs a workload and reads a meter, and an outage loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgelite_sim.qemu import HOST, Hardware
+from edgelite_sim.qemu.guest_node import GuestNode
+from edgelite_sim.qemu.image import Image
+from edgelite_sim.site import Site
+
+NODE = "guest-1"
+PODS = "/api/v1/namespaces/default/pods"
+OUTAGE_S = 20
+
+
+@asynccontextmanager
+async def machine(folder: Path, **options: Any) -> Iterator[GuestNode]:
+    site = Site(folder)
+    try:
+        await asyncio.gather(site.start_hub(), site.start_meter())
+        node = await GuestNode.make(site, NODE, "backoff_cap_ms = 2000\n", **options)
+        try:
+            yield node
+        finally:
+            await node.stop()
+    finally:
+        await site.stop()
+
+
+def pod(name: str, script: str) -> str:
+    container = {"name": "main", "image": "host", "command": ["sh", "-c", script]}
+    spec = {"nodeName": NODE, "runtimeClassName": "process", "containers": [container]}
+    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
+
+
+def meter(port: int) -> str:
+    text = (resources.files("edgelite_sim.demo") / "files" / "meter.yaml").read_text()
+    return text.replace("@NODE@", NODE).replace("@PORT@", str(port)).replace("127.0.0.1", HOST)
+
+
+def stored_counts(site: Site) -> list[int]:
+    path = "/apis/edgelite.dev/v1/namespaces/default/devices/meter/telemetry"
+    return [item["value"] for item in site.get(path, property="answered_reads", limit=10000)["items"]]
+
+
+def answered_counts(site: Site) -> list[int]:
+    return [int(line.split()[0]) for line in site.meter_log.read_text().splitlines()]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("runtime", "memory_mb"), [("cpython", 128), ("cpython", 64), ("micropython", 64)], ids=lambda value: str(value)
+)
+def test_boot_join_run_and_an_outage(tmp_path: Path, built: Image, runtime: str, memory_mb: int) -> None:
+    async def scene() -> None:
+        async with machine(tmp_path, runtime=runtime, hardware=Hardware(memory_mb), image=built) as node:
+            site = node.site
+            await node.boot()
+            await node.ready()
+            await site.apply("pod.yaml", pod("steady", "echo up; exec sleep 1000"))
+            await site.apply("meter.yaml", meter(site.meter_port))
+            await site.until("the workload runs", lambda: site.get(f"{PODS}/steady")["status"]["phase"] == "Running")
+            await site.until("telemetry arrives", lambda: len(stored_counts(site)) > 3)
+            first = answered_counts(site)[-1]
+            await outage(node)
+            last = answered_counts(site)[-1]
+            await site.until("the line works again", lambda: stored_counts(site)[-1:] > [last], 60)
+            counts = stored_counts(site)
+            assert sorted(set(counts)) == sorted(counts), "a reading is stored twice"
+            assert last - first > OUTAGE_S, "the meter was read all the time"
+            assert set(counts) >= set(range(first, last + 1)), "a reading was lost"
+            assert re.search(r"sleep 1000", await node.run("ps"))
+
+    asyncio.run(scene())
+
+
+async def outage(node: GuestNode) -> None:
+    """Nothing reaches the hub and no end is told, while the meter is read on; then the line is slow for a while."""
+    with node.guest.outage(node.proxy.port):
+        await asyncio.sleep(OUTAGE_S)
+    await asyncio.to_thread(node.guest.impair, "delay", "300ms", "50ms", port=node.proxy.port)
+    await asyncio.sleep(5)
+    await asyncio.to_thread(node.guest.impair)
