@@ -146,6 +146,8 @@ class LineEnd:
         """Let time pass and make the packets that are due; the next deadline, None once ended."""
         if self.state == ENDED:
             return None
+        if self._answer == OPENED:
+            self._emit(OPENED, b"")  # first: before it, the peer takes nothing else
         if self.state == FINISHING and (self.is_idle or now_ms >= self._finish_ms):
             self._emit(CLOSE, self._reason.encode()[:REASON_BYTES_MAX])
             self._end("closed")
@@ -156,7 +158,7 @@ class LineEnd:
         if self.state == ENDED:
             return None
         if self._answer is not None or self._told_busy != self._is_busy():
-            self._emit(self._answer or ACKNOWLEDGE, b"")
+            self._emit(ACKNOWLEDGE, b"")
         return self._deadline_ms(now_ms)
 
     # ---- inside
