@@ -95,6 +95,7 @@ class Site:
         self.processes: dict[str, Process] = {}
         self.client: Client
         self.asking = threading.Lock()
+        self.agent_words = self.edgelite("agent")  # what starts an agent; another port's may take its place
         self.node_port = 0
         self.meter_port = 0
 
@@ -167,7 +168,7 @@ class Site:
             file.write(settings)
 
     async def start_agent(self, node: str) -> Process:
-        return await self.launch(node, self.edgelite("agent", "--state", str(self.folder / node)))
+        return await self.launch(node, [*self.agent_words, "--state", str(self.folder / node)])
 
     async def apply(self, name: str, text: str) -> None:
         path = self.folder / name

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from importlib import resources
@@ -15,6 +16,9 @@ from typing import Any
 import pytest
 
 from edgelite_sim.site import Site, SiteError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ports"))
+import micropython_site
 
 NODE = "node-1"
 PODS = "/api/v1/namespaces/default/pods"
@@ -27,13 +31,37 @@ def play(tmp_path: Path) -> Callable[[Scene], None]:
     """Run a scene on a site with a hub and one node that has joined."""
 
     def run(scene: Scene) -> None:
-        asyncio.run(staged(tmp_path, scene))
+        asyncio.run(staged(tmp_path, scene, []))
 
     return run
 
 
-async def staged(folder: Path, scene: Scene) -> None:
+@pytest.fixture(params=["cpython", "micropython"])
+def play_on_both(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Scene], None]:
+    """The same, with an agent of either runtime."""
+    words = micropython_site.agent_words() if request.param == "micropython" else []
+
+    def run(scene: Scene) -> None:
+        asyncio.run(staged(tmp_path, scene, words))
+
+    return run
+
+
+@pytest.fixture
+def play_with_tasks(tmp_path: Path) -> Callable[[Scene], None]:
+    """With an agent on MicroPython whose firmware has the module firmware_tasks.py of the test's folder."""
+    name, value = micropython_site.agent_words()[1].split("=", 1)
+    words = ["env", f"{name}={tmp_path}:{value}", *micropython_site.agent_words()[2:]]
+
+    def run(scene: Scene) -> None:
+        asyncio.run(staged(tmp_path, scene, words))
+
+    return run
+
+
+async def staged(folder: Path, scene: Scene, agent_words: list[str]) -> None:
     site = Site(folder)
+    site.agent_words = agent_words or site.agent_words
     try:
         await site.start_hub()
         await site.join(NODE, await site.token(), site.node_port, "backoff_cap_ms = 1000\n")
@@ -67,7 +95,9 @@ def is_gone(pid: int) -> bool:
     return False
 
 
-def test_a_pod_runs_is_read_and_is_gone_when_its_node_says_so(play: Callable[[Scene], None], tmp_path: Path) -> None:
+def test_a_pod_runs_is_read_and_is_gone_when_its_node_says_so(
+    play_on_both: Callable[[Scene], None], tmp_path: Path
+) -> None:
     async def scene(site: Site) -> None:
         pid_file = tmp_path / "pid"
         await site.apply("pod.yaml", pod("talker", f"echo first line; echo $$ > {pid_file}; exec sleep 1000"))
@@ -84,10 +114,10 @@ def test_a_pod_runs_is_read_and_is_gone_when_its_node_says_so(play: Callable[[Sc
         with pytest.raises(SiteError, match="not found"):
             await site.command("get", "pod", "talker")
 
-    play(scene)
+    play_on_both(scene)
 
 
-def test_config_and_secrets_reach_the_workload(play: Callable[[Scene], None], tmp_path: Path) -> None:
+def test_config_and_secrets_reach_the_workload(play_on_both: Callable[[Scene], None], tmp_path: Path) -> None:
     async def scene(site: Site) -> None:
         out = tmp_path / "out"
         await site.apply(
@@ -107,10 +137,10 @@ def test_config_and_secrets_reach_the_workload(play: Callable[[Scene], None], tm
         assert text == "hello hunter2 [a]\n"
         await site.command("delete", "pod", "reader", "--now")
 
-    play(scene)
+    play_on_both(scene)
 
 
-def test_an_artifact_is_delivered_and_runs(play: Callable[[Scene], None], tmp_path: Path) -> None:
+def test_an_artifact_is_delivered_and_runs(play_on_both: Callable[[Scene], None], tmp_path: Path) -> None:
     async def scene(site: Site) -> None:
         program = tmp_path / "tool" / "run.sh"
         program.parent.mkdir()
@@ -126,10 +156,10 @@ def test_an_artifact_is_delivered_and_runs(play: Callable[[Scene], None], tmp_pa
         assert int(size) == 300_000
         await site.command("delete", "pod", "tool", "--now")
 
-    play(scene)
+    play_on_both(scene)
 
 
-def test_a_command_that_does_not_exist_is_visible_at_the_hub(play: Callable[[Scene], None]) -> None:
+def test_a_command_that_does_not_exist_is_visible_at_the_hub(play_on_both: Callable[[Scene], None]) -> None:
     async def scene(site: Site) -> None:
         await site.apply("pod.yaml", pod("broken", "", container={"command": ["no-such-program"]}))
 
@@ -150,10 +180,10 @@ def test_a_command_that_does_not_exist_is_visible_at_the_hub(play: Callable[[Sce
         assert (ended["exitCode"], ended["reason"]) == (128, "CommandNotFound")
         await site.command("delete", "pod", "once", "--now")
 
-    play(scene)
+    play_on_both(scene)
 
 
-def test_the_hub_may_die_and_the_node_comes_back_to_it(play: Callable[[Scene], None], tmp_path: Path) -> None:
+def test_the_hub_may_die_and_the_node_comes_back_to_it(play_on_both: Callable[[Scene], None], tmp_path: Path) -> None:
     async def scene(site: Site) -> None:
         await site.apply("pod.yaml", pod("steady", f"echo $$ >> {tmp_path}/pids; exec sleep 1000"))
         await phase(site, "steady", "Running")
@@ -164,10 +194,10 @@ def test_the_hub_may_die_and_the_node_comes_back_to_it(play: Callable[[Scene], N
         assert len((tmp_path / "pids").read_text().split()) == 1
         await site.command("delete", "pod", "steady", "later", "--now")
 
-    play(scene)
+    play_on_both(scene)
 
 
-def test_the_agent_may_stop_and_everything_runs_on(play: Callable[[Scene], None], tmp_path: Path) -> None:
+def test_the_agent_may_stop_and_everything_runs_on(play_on_both: Callable[[Scene], None], tmp_path: Path) -> None:
     async def scene(site: Site) -> None:
         pid_file = tmp_path / "pid"
         await site.apply("pod.yaml", pod("steady", f"echo $$ >> {pid_file}; exec sleep 1000"))
@@ -181,10 +211,12 @@ def test_the_agent_may_stop_and_everything_runs_on(play: Callable[[Scene], None]
         await site.command("delete", "pod", "steady", "--timeout", "20")
         assert is_gone(pid)
 
-    play(scene)
+    play_on_both(scene)
 
 
-def test_an_exit_that_nobody_saw_is_told_when_the_agent_is_back(play: Callable[[Scene], None], tmp_path: Path) -> None:
+def test_an_exit_that_nobody_saw_is_told_when_the_agent_is_back(
+    play_on_both: Callable[[Scene], None], tmp_path: Path
+) -> None:
     async def scene(site: Site) -> None:
         go = tmp_path / "go"
         script = f"while [ ! -e {go} ]; do sleep 0.1; done; exit 7"
@@ -198,7 +230,84 @@ def test_an_exit_that_nobody_saw_is_told_when_the_agent_is_back(play: Callable[[
         assert container_state(site, "short")["terminated"]["exitCode"] == 7
         await site.command("delete", "pod", "short", "--now")
 
+    play_on_both(scene)
+
+
+TASKS = """
+from edgelite_ports.micropython.tasks import TaskStopped, sleep_ms
+
+async def count(task):
+    task.print("counting from", task.arguments[0], "on", task.environment["EDGELITE_NODE"])
+    try:
+        while True:
+            await sleep_ms(50)
+    except TaskStopped:
+        task.print("stopped")
+        raise
+
+async def fails(task):
+    task.print("about to fail")
+    await sleep_ms(10)
+    raise ValueError("no such pin")
+"""
+
+
+def task_pod(name: str, *command: str, **spec: Any) -> str:
+    return pod(name, "", container={"command": list(command)}, runtimeClassName="task", **spec)
+
+
+def test_a_task_runs_in_the_agent_and_its_log_is_read(play_with_tasks: Callable[[Scene], None], tmp_path: Path) -> None:
+    (tmp_path / "firmware_tasks.py").write_text(TASKS)
+
+    async def scene(site: Site) -> None:
+        await site.apply("count.yaml", task_pod("counter", "firmware_tasks:count", "7"))
+        await phase(site, "counter", "Running")
+        assert await site.command("logs", "counter") == f"counting from 7 on {NODE}\n"
+        await site.apply("fails.yaml", task_pod("failing", "firmware_tasks:fails", restartPolicy="Never"))
+        await phase(site, "failing", "Failed")
+        ended = container_state(site, "failing")["terminated"]
+        assert (ended["exitCode"], ended["message"]) == (1, "ValueError: no such pin")
+        assert (await site.command("logs", "failing")).endswith("ValueError: no such pin\n")
+        await site.processes[NODE].end(signal.SIGKILL)  # and nothing of a task outlives its agent
+        await site.start_agent(NODE)
+        await site.until("the task is started again", lambda: restarts(site, "counter") == 1)
+        await phase(site, "counter", "Running")
+        for name in ("counter", "failing"):
+            await site.command("delete", "pod", name, "--timeout", "20")
+        assert site.get(PODS)["items"] == []
+
+    play_with_tasks(scene)
+
+
+def test_a_node_without_the_runtime_says_so_in_its_own_words(play: Callable[[Scene], None]) -> None:
+    async def scene(site: Site) -> None:
+        await site.until("the node has said hello", lambda: "nodeInfo" in json.dumps(site.get("/api/v1/nodes/" + NODE)))
+        await site.apply("task.yaml", task_pod("counter", "firmware_tasks:count", "7"))
+        reason = "MicroPython"  # the CPython agent's own word for where tasks run
+        await site.until("the hub shows why", lambda: reason in json.dumps(site.get(f"{PODS}/counter")["status"]))
+        await site.command("delete", "pod", "counter", "--now")
+
     play(scene)
+
+
+def restarts(site: Site, name: str) -> int:
+    return int(
+        (site.get(f"{PODS}/{name}").get("status", {}).get("containerStatuses") or [{}])[0].get("restartCount", 0)
+    )
+
+
+def test_a_killed_process_is_started_again(play_on_both: Callable[[Scene], None], tmp_path: Path) -> None:
+    async def scene(site: Site) -> None:
+        pid_file = tmp_path / "pid"
+        await site.apply("pod.yaml", pod("steady", f"echo $$ >> {pid_file}; exec sleep 1000"))
+        await phase(site, "steady", "Running")
+        os.kill(int(await site.until("it tells its process id", lambda: pid_file.exists() and pid_file.read_text())), 9)
+        await site.until("it runs again", lambda: len(pid_file.read_text().split()) == 2)
+        await site.until("the hub counts it", lambda: restarts(site, "steady") == 1)
+        await site.command("delete", "pod", "steady", "--timeout", "20")
+        assert is_gone(int(pid_file.read_text().split()[1]))
+
+    play_on_both(scene)
 
 
 METER = "/apis/devices.kubeedge.io/v1beta1/namespaces/default/devices/meter"
