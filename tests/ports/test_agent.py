@@ -20,7 +20,6 @@ from hub_peer import HubPeer
 from micropython_site import MicroPythonSite
 
 SITES = {"cpython": AgentSite, "micropython": MicroPythonSite}
-of_runtimes_with_systemd = pytest.mark.parametrize("make_site", ["cpython"], indirect=True)
 
 
 @pytest.fixture
@@ -226,7 +225,6 @@ def test_a_renewed_certificate_is_kept_and_used(hub: HubPeer, site: AgentSite) -
     assert second.certificate != first.certificate
 
 
-@of_runtimes_with_systemd
 def test_tells_systemd_that_it_is_ready_alive_and_stopping(hub: HubPeer, site: AgentSite, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))

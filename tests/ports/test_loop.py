@@ -8,9 +8,9 @@ import socket
 import time
 from pathlib import Path
 
-from edgelite_ports.linux import clock
+from edgelite_ports.common.sd_notify import Notifier
+from edgelite_ports.linux import clock, datagrams
 from edgelite_ports.linux.loop import READABLE, Loop, Signals
-from edgelite_ports.linux.sd_notify import Notifier
 
 
 def test_sleeps_until_the_deadline() -> None:
@@ -90,14 +90,14 @@ def listener(path: Path) -> socket.socket:
 
 def test_notifies_systemd(tmp_path: Path) -> None:
     with listener(tmp_path / "notify") as systemd:
-        Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")}, 1).send("READY=1\nSTATUS=running")
+        Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")}.get, 1, datagrams.send).send("READY=1\nSTATUS=running")
         assert systemd.recv(100) == b"READY=1\nSTATUS=running"
 
 
 def test_watchdog_at_half_of_its_interval(tmp_path: Path) -> None:
     environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "10000000", "WATCHDOG_PID": "7"}
     with listener(tmp_path / "notify") as systemd:
-        notifier = Notifier(environment, 7)
+        notifier = Notifier(environment.get, 7, datagrams.send)
         assert notifier.watchdog(1000) == 6000
         assert systemd.recv(100) == b"WATCHDOG=1"
         assert notifier.watchdog(5999) == 6000
@@ -112,10 +112,10 @@ def test_watchdog_at_half_of_its_interval(tmp_path: Path) -> None:
 
 
 def test_nobody_asks_for_the_watchdog() -> None:
-    assert Notifier({}, 7).watchdog(0) is None
-    assert Notifier({"WATCHDOG_USEC": "10000000", "WATCHDOG_PID": "8"}, 7).watchdog(0) is None
-    assert Notifier({"WATCHDOG_USEC": "soon"}, 7).watchdog(0) is None
+    assert Notifier({}.get, 7, datagrams.send).watchdog(0) is None
+    assert Notifier({"WATCHDOG_USEC": "10000000", "WATCHDOG_PID": "8"}.get, 7, datagrams.send).watchdog(0) is None
+    assert Notifier({"WATCHDOG_USEC": "soon"}.get, 7, datagrams.send).watchdog(0) is None
 
 
 def test_systemd_that_is_gone_does_no_harm(tmp_path: Path) -> None:
-    Notifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}, 1).send("READY=1")
+    Notifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}.get, 1, datagrams.send).send("READY=1")

@@ -14,8 +14,9 @@ from edgelite.driver import ConfigurationError
 from edgelite.node import Node, Platform, earliest
 from edgelite_ports.common.dispatch import Dispatcher
 from edgelite_ports.common.options import HELP, parse_options
+from edgelite_ports.common.sd_notify import Notifier
 from edgelite_ports.common.state import NotJoinedError
-from edgelite_ports.linux import clock, sd_notify
+from edgelite_ports.linux import clock, datagrams
 from edgelite_ports.linux.capabilities import capabilities
 from edgelite_ports.linux.connections import Connections
 from edgelite_ports.linux.identity import Identity
@@ -54,7 +55,7 @@ class Agent:
         if link_keys is None:
             identity.require()
         state.lock()
-        self._notifier = sd_notify.Notifier(os.environ, os.getpid())
+        self._notifier = Notifier(os.environ.get, os.getpid(), datagrams.send)
         self._loop = Loop()
         self._worker = Worker()
         self._signals = Signals((SIGHUP, SIGINT, SIGTERM, SIGCHLD))

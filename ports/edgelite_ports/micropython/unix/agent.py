@@ -16,6 +16,7 @@ from edgelite.driver import ConfigurationError
 from edgelite.node import Node, Platform, earliest
 from edgelite_ports.common.dispatch import Dispatcher
 from edgelite_ports.common.options import HELP, parse_options
+from edgelite_ports.common.sd_notify import Notifier
 from edgelite_ports.common.state import NotJoinedError
 from edgelite_ports.micropython.connections import make_connections
 from edgelite_ports.micropython.file_storage import FileStorage
@@ -25,7 +26,7 @@ from edgelite_ports.micropython.resolver import Resolver
 from edgelite_ports.micropython.ring_log import RingLogs
 from edgelite_ports.micropython.shell import Shell
 from edgelite_ports.micropython.tasks import Tasks
-from edgelite_ports.micropython.unix import clock, libc, names, system
+from edgelite_ports.micropython.unix import clock, datagrams, libc, names, system
 from edgelite_ports.micropython.unix.capabilities import capabilities
 from edgelite_ports.micropython.unix.log import Log
 from edgelite_ports.micropython.unix.state import State, default_path
@@ -57,6 +58,7 @@ class Agent:
         identity = Identity(state, libc.sync_directory)
         identity.require()
         state.lock()
+        self._notifier = Notifier(os.getenv, libc.process_id(), datagrams.send)
         self._signals = libc.signal_descriptor((SIGHUP, SIGINT, SIGTERM, SIGCHLD))
         self._loop = Loop(clock.monotonic_ms)
         self._stop_deadline_ms: int | None = None
@@ -90,17 +92,23 @@ class Agent:
             *(self._node, storage, artifacts, identity, runtimes, connections, Worker(), log), clock.monotonic_ms
         )
         self._shell = Shell(
-            self._node, dispatcher, [resolver, connections, logs], clock.monotonic_ms, list(runtimes.values())
+            self._node,
+            dispatcher,
+            [resolver, connections, logs, self._notifier],
+            clock.monotonic_ms,
+            list(runtimes.values()),
         )
 
     def run(self) -> None:
         self._open_journal()
         self._loop.register(self._signals, READABLE, self._signalled)
+        self._notifier.send("READY=1\nSTATUS=running")
         self._shell.step()
         gc.collect()
         while not self._finished():
             self._loop.wait(earliest([self._shell.step(), self._stop_deadline_ms]))
         self._processes.close()
+        self._notifier.send("STATUS=stopped")
         self._tasks.close()
 
     def _open_journal(self) -> None:
@@ -121,6 +129,7 @@ class Agent:
 
     def _stop(self) -> None:
         self._log("info", "stopping; workloads go on")
+        self._notifier.send("STOPPING=1\nSTATUS=stopping")
         self._stop_deadline_ms = clock.monotonic_ms() + STOP_TIMEOUT_MS
         self._node.stop(clock.monotonic_ms())
 

@@ -141,6 +141,10 @@ def _text_at(buffer: bytearray, offset: int) -> str:
     return bytes(buffer[offset : offset + _UTS_FIELD_BYTES]).split(b"\0")[0].decode()
 
 
+def process_id() -> int:
+    return int(function("i", "getpid", "")())  # type: ignore[operator]
+
+
 def system_figure(name: int) -> int:
     """sysconf(3); one of SC_*."""
     return int(function("l", "sysconf", "i")(name))  # type: ignore[operator]

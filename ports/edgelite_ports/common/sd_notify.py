@@ -1,18 +1,21 @@
 """Readiness and watchdog, told to systemd where it asks (sd_notify(3)); without NOTIFY_SOCKET nothing happens."""
 
-import _socket
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
 
 class Notifier:
-    def __init__(self, environment: "Mapping[str, str]", pid: int) -> None:
-        self._address = environment.get("NOTIFY_SOCKET", "")
-        if self._address.startswith("@"):
-            self._address = "\0" + self._address[1:]
-        self.watchdog_interval_ms = _watchdog_interval_ms(environment, pid)
+    """`value_of(name)` reads the environment; `send(address, data)` sends one datagram to a Unix socket, OSError
+    where that fails."""
+
+    def __init__(
+        self, value_of: "Callable[[str], str | None]", pid: int, send: "Callable[[bytes, bytes], object]"
+    ) -> None:
+        address = value_of("NOTIFY_SOCKET") or ""
+        self._address = b"\0" + address[1:].encode() if address.startswith("@") else address.encode()
+        self._send = send
+        self.watchdog_interval_ms = _watchdog_interval_ms(value_of, pid)
         self._watchdog_due_ms = 0
 
     def send(self, state: str) -> None:
@@ -20,13 +23,10 @@ class Notifier:
         asked, and an agent must not die of it."""
         if not self._address:
             return
-        channel = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
         try:
-            channel.sendto(state.encode(), self._address)
+            self._send(self._address, state.encode())
         except OSError:
             return
-        finally:
-            channel.close()
 
     def watchdog(self, now_ms: int) -> "int | None":
         """Say that the agent is alive where it is due; the next time, None where nobody asks."""
@@ -37,12 +37,14 @@ class Notifier:
             self._watchdog_due_ms = now_ms + self.watchdog_interval_ms
         return self._watchdog_due_ms
 
+    step = watchdog
 
-def _watchdog_interval_ms(environment: "Mapping[str, str]", pid: int) -> "int | None":
+
+def _watchdog_interval_ms(value_of: "Callable[[str], str | None]", pid: int) -> "int | None":
     """Half of WATCHDOG_USEC, as sd_watchdog_enabled(3) advises; None where it is meant for another process."""
-    text = environment.get("WATCHDOG_USEC", "")
+    text = value_of("WATCHDOG_USEC") or ""
     if not text.isdigit() or int(text) < 2000:
         return None
-    if environment.get("WATCHDOG_PID", str(pid)) != str(pid):
+    if (value_of("WATCHDOG_PID") or str(pid)) != str(pid):
         return None
     return int(text) // 2000
