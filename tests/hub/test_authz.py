@@ -15,7 +15,7 @@ KINDS = list(default_registry())
 RESOURCES = (
     *(kind.resource for kind in KINDS),
     *(f"{kind.resource}/status" for kind in KINDS),
-    *("pods/log", "devices.devices.kubeedge.io/telemetry", "certificates", "unknown", ""),
+    *("pods/log", "nodes/oscore", "devices.devices.kubeedge.io/telemetry", "certificates", "unknown", ""),
 )
 ME, OTHER = "node-1", "node-2"
 OWNERS = (ME, OTHER, None, "")
