@@ -105,8 +105,11 @@ class Agent:
         self._notifier.send("READY=1\nSTATUS=running")
         self._shell.step()
         gc.collect()
-        while not self._finished():
-            self._loop.wait(earliest([self._shell.step(), self._stop_deadline_ms]))
+        while True:
+            deadline_ms = self._shell.step()
+            if self._finished():  # before waiting: what finished it may have left nothing to wake up for
+                break
+            self._loop.wait(earliest([deadline_ms, self._stop_deadline_ms]))
         self._processes.close()
         self._notifier.send("STATUS=stopped")
         self._tasks.close()
