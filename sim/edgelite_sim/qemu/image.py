@@ -69,7 +69,7 @@ def initramfs(recipe: Recipe, modules: Modules) -> Path:
 
     def make(folder: Path) -> None:
         archive = cpio.Archive()
-        for name in ("dev", "proc", "sys", "root"):
+        for name in ("dev", "proc", "sys", "new"):
             archive.folder(name)
         archive.device("dev/console", 5, 1)
         archive.file("bin/busybox", busybox.read_bytes(), 0o755)
