@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from edgelite.effects import Channel, Open
+from edgelite_ports.common import connections as common_connections
 from edgelite_ports.linux import clock, connections, resolver, tls
 from edgelite_ports.linux.connections import Connections
 from edgelite_ports.linux.loop import READABLE, Loop
@@ -144,7 +145,7 @@ def test_the_kept_address_serves_where_the_name_server_fails(
 
 def test_a_hub_that_says_nothing_times_out(server: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     """It accepts, and never shakes hands."""
-    monkeypatch.setattr(connections, "HANDSHAKE_TIMEOUT_MS", 100)
+    monkeypatch.setattr(common_connections, "HANDSHAKE_TIMEOUT_MS", 100)
     channel = Remembering()
     bench = Bench(tls.unverified_client_context)
     bench.connections.open(Open(channel, ("tls", *server.getsockname())))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgelite.effects import Open
+from edgelite_ports.common import connections as common_connections
 from edgelite_ports.linux import connections, kernel_tls, tls
 from edgelite_ports.linux.connections import Connections
 from edgelite_ports.linux.kernel_tls import Handshake, KernelTls
@@ -126,7 +127,7 @@ def test_a_hub_that_says_nothing_times_out(
     authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the process that waits for it is gone: the folder's conftest looks for what is left."""
-    monkeypatch.setattr(connections, "HANDSHAKE_TIMEOUT_MS", 300)
+    monkeypatch.setattr(common_connections, "HANDSHAKE_TIMEOUT_MS", 300)
     bench = KernelBench(authority.write_node(tmp_path / "node", "kitchen"))
     channel = Remembering()
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -52,7 +52,7 @@ def line() -> Iterator[Line]:
     made.close()
 
 
-@pytest.fixture(params=["micropython"])
+@pytest.fixture(params=["cpython", "micropython"])
 def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
     """Starts serial_peer.py on a path, with settings."""
     started: list[subprocess.Popen[str]] = []

@@ -120,8 +120,7 @@ class Connection:
         self.state = CONNECTING
         self.channel.peer_address = address
         self.deadline_ms = self.owner.now_ms() + CONNECT_TIMEOUT_MS
-        self._events = WRITABLE
-        self.owner.loop.register(self._pollable(), WRITABLE, self.ready)
+        self._want(WRITABLE)
         return 0
 
     def _connected(self) -> None:
@@ -196,15 +195,20 @@ class Connection:
             self._connect_next("timed out")
 
     def _want(self, events: int) -> None:
-        if self._socket is not None and events != self._events:
-            self._events = events
+        """Events of the socket to wait for; none means that nobody looks at it."""
+        if self._socket is None or events == self._events:
+            return
+        if not self._events:
+            self.owner.loop.register(self._pollable(), events, self.ready)
+        elif events:
             self.owner.loop.modify(self._pollable(), events)
+        else:
+            self.owner.loop.unregister(self._pollable())
+        self._events = events
 
     def _drop_socket(self) -> None:
         if self._socket is not None:
-            if self._events:
-                self.owner.loop.unregister(self._pollable())
-            self._events = 0
+            self._want(0)
             self._drop_tls()
             self._socket.close()
         self._socket = None
