@@ -17,7 +17,10 @@ ROOM_FOLDERS = {
 
 # Below ports/edgelite_ports/micropython: read by MicroPython's build, or run on a device as the first thing there. They
 # are no modules of the package, and nothing imports them.
-DEVICE_FILES = ("boot.py", "main.py", "manifest.py", "core_manifest.py", "edgelite_start.py", "edgelite_agent.py")
+DEVICE_FILES = (
+    *("boot.py", "main.py", "manifest.py", "core_manifest.py", "board_manifest.py"),
+    *("edgelite_start.py", "edgelite_agent.py"),
+)
 
 
 def is_device_file(path: Path) -> bool:

@@ -1,0 +1,31 @@
+# What every board takes; options.board is its folder, options.has_network whether sockets and TLS come along.
+# mypy: ignore-errors
+# ruff: noqa: F821
+import os
+
+OPT = 3  # without assertions and lines' numbers: flash is small, and a traceback still names the function
+
+include("../core_manifest.py", opt=OPT)
+
+COMMON = ("__init__", "absent", "files", "os_errors", "ring_log", "shell", "tasks", "worker")
+NETWORK = ("connections", "dns", "file_storage", "identity", "loop", "names", "resolver", "tls")
+BOARDS = ("__init__", "agent", "clock", "storage_files", "uart_line")
+NETWORK_BOARDS = ("network_board", "wifi")
+
+
+def named(folder, names):
+    return tuple(folder + "/" + name + ".py" for name in names)
+
+
+folder = "micropython/boards/" + options.board
+package(
+    "edgelite_ports",
+    files=(
+        named("micropython", COMMON + (NETWORK if options.has_network else ()))
+        + named("micropython/boards", BOARDS + (NETWORK_BOARDS if options.has_network else ()))
+        + named(folder, ("__init__", "board", *(options.more or ())))
+        + (named("common", ("block_storage",)) if not options.has_network else ())
+    ),
+    base_path=os.path.abspath(os.path.join("..", "..", "..")),
+    opt=OPT,
+)
