@@ -25,6 +25,21 @@ DIFFERENCES = [
     ),
     ("recursion ends early", "def f(n):\n    return n and 1 + f(n - 1)\na = f(900)", "900", "RuntimeError"),
     ("join refuses memoryviews", "a = b''.join([memoryview(b'x')])", "b'x'", "TypeError"),
+    (
+        "digest ends the hash",
+        "import hashlib\nh = hashlib.sha256(b'x')\nh.digest()\na = len(h.digest())",
+        "32",
+        "ValueError",
+    ),
+    ("decoding knows one way", r"a = b'\xff'.decode('utf-8', 'replace')", "'\ufffd'", "UnicodeError"),
+    ("an OSError has no words", "a = hasattr(OSError(2, 'x'), 'strerror')", "True", "False"),
+    (
+        "await asks __iter__",
+        "class A:\n    def __await__(self):\n        yield 1\n"
+        "async def f():\n    await A()\nb = f()\na = b.send(None)\nb.close()",
+        "1",
+        "TypeError",
+    ),
     ("__slots__ are ignored", "class A:\n    __slots__ = ()\nb = A()\nb.c = 1\na = b.c", "AttributeError", "1"),
 ]
 

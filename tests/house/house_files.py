@@ -47,7 +47,8 @@ def portable_port_files() -> list[Path]:
 
 
 def portable_test_files() -> list[Path]:
-    files = [*(ROOT / "tests").glob("*/portable/*.py"), ROOT / "tests" / "micropython" / "run_portable.py"]
+    tests = ROOT / "tests"
+    files = [*tests.glob("*/portable/*.py"), *tests.glob("ports/unix/*.py"), tests / "micropython" / "run_portable.py"]
     return sorted(path for path in files if path.name != "conftest.py")
 
 

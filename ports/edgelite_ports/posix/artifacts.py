@@ -103,9 +103,10 @@ class ArtifactStore(ArtifactStoreContract):
         found = sha256()
         while data := system.read(descriptor, _READ_BYTES):
             found.update(data)
-        if found.digest() != digest:
+        found_digest = found.digest()  # once: under MicroPython it ends the hash
+        if found_digest != digest:
             system.unlink(path)  # also one that was right once: a power cut may have come before it was durable
-            raise PlatformError("the digest of what arrived is %s" % _hex(found.digest()))
+            raise PlatformError("the digest of what arrived is %s" % _hex(found_digest))
 
     def _unpack(self, descriptor: int, digest: bytes) -> None:
         from edgelite_ports.posix.unpack import unpack  # an agent that fetches nothing need not hold it

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SEGMENT_BYTES = 256 * 1024  # four of them a container, 1 MiB: running, before, and up to two of the previous instance
 LOOK_MS_MIN = 1000
 LOOK_MS_MAX = 10000  # what a burst from rest may write unseen: a card has room for seconds of it, not for a minute
+START_MS_MAX = 15000  # longer than a start may take, so that no log is forgotten before it is there
 RETRY_MS = 60000  # of a rotation that failed: what failed it lasts, and each time is a line in the agent's output
 _COPY_BYTES = 65536
 _SEEK_END = 2
@@ -115,6 +116,8 @@ class LogStore(LogStoreContract):
         """Rotate one log if it is time; in how many milliseconds to look at it again."""
         size_bytes = size_of(track.path)
         if size_bytes == 0 and not exists(track.path):
+            if track.looked_ms is not None and now_ms - track.looked_ms < START_MS_MAX:
+                return LOOK_MS_MIN  # its instance has begun and not yet opened it
             self._known().pop(track.path)  # its workload was removed, or never wrote
             return LOOK_MS_MAX
         grown_bytes = size_bytes - track.size_bytes
