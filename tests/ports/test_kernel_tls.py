@@ -147,6 +147,25 @@ def test_a_channel_closed_in_the_middle_of_its_handshake(authority: Authority, t
     assert not bench.connections.busy()
 
 
+def test_handshakes_take_turns(authority: Authority, tmp_path: Path) -> None:
+    """A gateway connects many nodes at once, and each handshake's process takes 10 MB."""
+    bench = KernelBench(authority.write_node(tmp_path / "node", "kitchen"))
+    channels = [Remembering() for _ in range(4)]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for channel in channels:
+            bench.connections.open(Open(channel, ("tls", *silent.getsockname())))
+        bench.run_until(lambda: all(one.state == connections.HANDSHAKING for one in bench.connections._connections))
+        running = [one._handshake_elsewhere._pid != 0 for one in bench.connections._connections]  # type: ignore[attr-defined]
+        assert running == [True, False, False, False]
+        bench.connections.close(channels[2])  # one that waits
+        bench.connections.close(channels[0])  # the one that runs
+        running = [one._handshake_elsewhere._pid != 0 for one in bench.connections._connections]  # type: ignore[attr-defined]
+        assert running == [True, False]
+        for channel in (channels[1], channels[3]):
+            bench.connections.close(channel)
+    assert [channel.ends for channel in channels] == [["closed"]] * 4
+
+
 def test_a_handshake_that_dies_is_an_end_with_a_reason(
     server: Server, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,7 +223,7 @@ def test_the_handshake_keeps_the_descriptor_as_it_was(server: Server, authority:
     outcomes: list[str] = []
     with socket.create_connection(server.listener.getsockname()) as connection:
         connection.setblocking(False)
-        Handshake(bench.kernel, connection.fileno(), outcomes.append)
+        bench.kernel.submit(Handshake(bench.kernel, connection.fileno(), outcomes.append))
         bench.run_until(lambda: outcomes)
         with pytest.raises(BlockingIOError):
             connection.recv(1)

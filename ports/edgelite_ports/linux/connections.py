@@ -48,6 +48,7 @@ class Connection(common.Connection):
         if kernel is not None and kernel.usable:
             self._want(0)
             self._handshake_elsewhere = kernel_tls.Handshake(kernel, self._socket.fileno(), self._handshake_ended)
+            kernel.submit(self._handshake_elsewhere)
             return
         from edgelite_ports.linux.tls import TlsConnection  # OpenSSL comes into this process here, or never
 

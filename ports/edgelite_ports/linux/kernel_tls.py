@@ -53,31 +53,47 @@ class TlsAlertError(PlatformError):
 
 
 class KernelTls:
-    """Whether the kernel does TLS here, and who to be in it."""
+    """Whether the kernel does TLS here, and who to be in it. One handshake at a time: each takes 10 MB while it lasts,
+    and a gateway connects many nodes at once when its hub is back."""
 
     def __init__(self, loop: "Loop", identity: "Identity") -> None:
         self.loop = loop
         self.identity = identity
         self.usable = has_module()
+        self._waiting: list[Handshake] = []  # the first one runs
+
+    def submit(self, handshake: "Handshake") -> None:
+        self._waiting.append(handshake)
+        if len(self._waiting) == 1:
+            handshake.start()
+
+    def ended(self, handshake: "Handshake") -> None:
+        is_next_due = self._waiting[0] is handshake
+        self._waiting.remove(handshake)
+        if is_next_due and self._waiting:
+            self._waiting[0].start()
 
 
 class Handshake:
-    """One handshake on a connected socket, in a process of its own; `done(outcome)` comes once, unless `cancel` came
-    first. OSError where no process can be made."""
+    """One handshake on a connected socket, in a process of its own, once it is submitted; `done(outcome)` comes once,
+    unless `cancel` came first."""
 
     def __init__(self, kernel_tls: KernelTls, descriptor: int, done: "Callable[[str], None]") -> None:
-        self._loop = kernel_tls.loop
+        self._kernel_tls = kernel_tls
+        self._descriptor = descriptor
         self._done = done
         self._outcome = b""
+        self._pipe = -1
+        self._pid = 0
+
+    def start(self) -> None:
         self._pipe, write_end = os.pipe2(os.O_CLOEXEC)
         try:
-            self._pid = self._spawn(kernel_tls.identity, descriptor, write_end)
-        except OSError:
-            os.close(self._pipe)
-            raise
-        finally:
-            os.close(write_end)
-        self._loop.register(self._pipe, READABLE, self._ready)
+            self._pid = self._spawn(self._kernel_tls.identity, self._descriptor, write_end)
+        except OSError as error:
+            self._outcome = (error.strerror or str(error)).lower().encode()
+        os.close(write_end)
+        self._kernel_tls.loop.register(self._pipe, READABLE, self._ready)
 
     def _spawn(self, identity: "Identity", descriptor: int, write_end: int) -> int:
         child = os.path.join(os.path.dirname(os.path.abspath(__file__)), CHILD)
@@ -93,13 +109,17 @@ class Handshake:
             self._done(self._outcome.decode("utf-8", "replace") or "the process of the TLS handshake died")
 
     def cancel(self) -> None:
-        os.kill(self._pid, 9)  # not reaped yet, so nobody else's
+        if self._pid:
+            os.kill(self._pid, 9)  # not reaped yet, so nobody else's
         self._end()
 
     def _end(self) -> None:
-        self._loop.unregister(self._pipe)
-        os.close(self._pipe)
-        os.waitpid(self._pid, 0)  # its last act was to close the pipe
+        if self._pipe >= 0:
+            self._kernel_tls.loop.unregister(self._pipe)
+            os.close(self._pipe)
+        if self._pid:
+            os.waitpid(self._pid, 0)  # its last act was to close the pipe
+        self._kernel_tls.ended(self)
 
 
 def has_module() -> bool:
