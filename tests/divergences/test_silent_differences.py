@@ -35,8 +35,7 @@ DIFFERENCES = [
     ("an OSError has no words", "a = hasattr(OSError(2, 'x'), 'strerror')", "True", "False"),
     (
         "await asks __iter__",
-        "class A:\n    def __await__(self):\n        yield 1\n"
-        "async def f():\n    await A()\nb = f()\na = b.send(None)\nb.close()",
+        "class A:\n def __await__(self):\n  yield 1\nasync def f():\n await A()\nb = f()\na = b.send(None)\nb.close()",
         "1",
         "TypeError",
     ),

@@ -264,6 +264,7 @@ CORE_MODULES = {
 COLLECTIONS = ("deque", "OrderedDict", "namedtuple")
 TEST_MODULES = {
     **CORE_MODULES,
+    "asyncio": "run_async",
     "json": "vectors are JSON",
     "os": "listdir",
     "sys": "the path, stdout",
@@ -272,7 +273,6 @@ TEST_MODULES = {
 PORT_MODULES = {
     **TEST_MODULES,
     "array": "addresses for the C library",
-    "asyncio": "run_async",
     "deflate": "MicroPython",
     "ffi": "MicroPython on Linux: fsync",
     "gc": "memory",

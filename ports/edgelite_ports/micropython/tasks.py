@@ -40,7 +40,7 @@ from edgelite_protocol.messages import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from typing import Any
 
     from edgelite.effects import AdoptUnit, RemoveWorkload, SignalUnit, StartUnit
@@ -64,7 +64,7 @@ class _Sleep:
     def __init__(self, duration_ms: int) -> None:
         self._duration_ms = duration_ms
 
-    def __await__(self) -> "Iterator[int]":
+    def __await__(self) -> "Generator[int, None, None]":
         yield self._duration_ms
 
     __iter__ = __await__  # what MicroPython's `await` calls
