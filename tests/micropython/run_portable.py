@@ -4,6 +4,8 @@ given, each file imported by name with its folder on the path.
     micropython tests/micropython/run_portable.py tests/protocol/portable tests/edgelite/portable ...
 
 Run it in the root of the checkout. Ends with "N passed, N failed"; the exit code is 1 where any failed or none ran.
+With --rows as the first argument each test has a line "row: passed|failed FOLDER/FILE::TEST", for whoever compares
+runtimes.
 """
 
 import os
@@ -18,9 +20,19 @@ ROOMS = (".", "protocol", "drivers", "ports")
 
 
 class Tally:
-    def __init__(self) -> None:
+    def __init__(self, shows_rows: bool = False) -> None:
         self.passed = 0
         self.failed = 0
+        self.shows_rows = shows_rows
+
+    def add(self, name: str, passed: bool) -> None:
+        if passed:
+            self.passed += 1
+        else:
+            self.failed += 1
+        if self.shows_rows:
+            outcome = "passed" if passed else "failed"
+            tell("row: %s %s" % (outcome, name[len(os.getcwd()) + 1 :]))
 
 
 def tell(text: str) -> None:
@@ -39,11 +51,11 @@ def run_test(name: str, test: "Callable[[], None]", tally: Tally) -> None:
     try:
         test()
     except Exception as error:  # noqa: BLE001 - a test may fail in any way, and the others still run
-        tally.failed += 1
+        tally.add(name, False)
         tell("FAILED " + name)
         show(error)
     else:
-        tally.passed += 1
+        tally.add(name, True)
 
 
 def run_file(folder: str, file_name: str, tally: Tally) -> None:
@@ -51,7 +63,7 @@ def run_file(folder: str, file_name: str, tally: Tally) -> None:
     try:
         module = __import__(module_name)
     except Exception as error:  # noqa: BLE001 - a file that cannot be imported is one failure
-        tally.failed += 1
+        tally.add(folder + "/" + file_name + "::(import)", False)
         tell("FAILED " + folder + "/" + file_name + " (import)")
         show(error)
         return
@@ -86,7 +98,9 @@ def milliseconds() -> int:
 def main(folders: "list[str]") -> int:
     for room in reversed(ROOMS):
         sys.path.insert(0, os.getcwd() + "/" + room)
-    tally = Tally()
+    tally = Tally(folders[:1] == ["--rows"])
+    if tally.shows_rows:
+        folders = folders[1:]
     for folder in folders:
         run_folder(os.getcwd() + "/" + folder, tally)
     tell("%d passed, %d failed" % (tally.passed, tally.failed))

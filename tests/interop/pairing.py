@@ -1,0 +1,143 @@
+"""One hub and one agent, each of its own release and runtime, through what every pair must be able to do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgelite_sim.qemu import agents
+from edgelite_sim.qemu.emulators import UnavailableError
+from edgelite_sim.site import Site
+
+NODE = "node-1"
+PODS = "/api/v1/namespaces/default/pods"
+TELEMETRY = "/apis/edgelite.dev/v1/namespaces/default/devices/meter/telemetry"
+COUNT = "answered_reads"  # the meter counts how often this register was read, and logs it
+HUB_ROOMS = ("", "protocol", "drivers", "ports", "hub", "sim", "cli")
+SLOW_S = 60  # an emulated CPython needs 5 s to start, and this machine may be busy
+
+
+class Pair(Site):
+    """A site whose hub and agent come from checkouts of their own. The commands that a person types at the hub are
+    the hub's release, those on the device the agent's."""
+
+    def __init__(self, folder: Path, hub: Path, agent: Path, runtime: str) -> None:
+        self.hub = hub
+        self.agent = agent
+        self.runtime = runtime
+        super().__init__(folder)
+
+    def edgelite(self, *arguments: str) -> list[str]:
+        return edgelite_of(self.agent if arguments[0] in ("join", "agent") else self.hub, *arguments)
+
+    async def start_agent(self, node: str) -> Any:
+        return await self.launch(node, agents.command(self.runtime, self.folder / node, self.agent))
+
+    def counts(self) -> list[int]:
+        """Every count of the meter's reads that the hub has stored, in its order."""
+        answer = self.get(TELEMETRY, property=COUNT, limit="1000")
+        return [int(sample["value"]) for sample in answer["items"]]
+
+
+def edgelite_of(checkout: Path, *arguments: str) -> list[str]:
+    path = ":".join(str(checkout / room) for room in HUB_ROOMS)
+    return ["env", f"PYTHONPATH={path}", sys.executable, "-m", "edgelite_cli", *arguments]
+
+
+def interpreter_or_skip(runtime: str) -> None:
+    """Builds what the runtime needs, outside of any timeout of a scene; never skips in CI."""
+    try:
+        agents.interpreter(runtime)
+    except UnavailableError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"not available here: {error}")
+
+
+def play(folder: Path, hub: Path, agent: Path, runtime: str) -> None:
+    interpreter_or_skip(runtime)
+    asyncio.run(_staged(Pair(folder, hub, agent, runtime)))
+
+
+async def _staged(pair: Pair) -> None:
+    try:
+        await pair.start_hub()
+        await pair.start_meter()
+        await pair.join(NODE, await pair.token(), pair.node_port, "backoff_base_ms = 200\nbackoff_cap_ms = 1000\n")
+        await pair.start_agent(NODE)
+        await _joins_and_reports(pair)
+        await _runs_a_pod(pair)
+        await _comes_back_to_a_hub_that_died(pair)
+        await _comes_back_after_its_own_restart(pair)
+        await _deletes(pair)
+    finally:
+        await pair.stop()
+
+
+async def _joins_and_reports(pair: Pair) -> None:
+    await pair.until("the node is ready", lambda: _is_ready(pair), SLOW_S)
+    text = (resources.files("edgelite_sim.demo") / "files" / "meter.yaml").read_text()
+    await pair.apply("meter.yaml", text.replace("@NODE@", NODE).replace("@PORT@", str(pair.meter_port)))
+    await pair.until("telemetry is stored", lambda: len(pair.counts()) >= 2, SLOW_S)
+
+
+def _is_ready(pair: Pair) -> bool:
+    items = pair.get("/api/v1/nodes")["items"]
+    conditions = items[0].get("status", {}).get("conditions", []) if items else []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+async def _runs_a_pod(pair: Pair) -> None:
+    await pair.apply("first.yaml", _pod("first", f"echo $$$$ >> {pair.folder}/pids; exec sleep 1000"))
+    await _is_running(pair, "first")
+
+
+async def _is_running(pair: Pair, name: str) -> None:
+    def phase() -> bool:
+        return bool(pair.get(f"{PODS}/{name}").get("status", {}).get("phase") == "Running")
+
+    await pair.until(f"{name} is Running", phase, SLOW_S)
+
+
+async def _comes_back_to_a_hub_that_died(pair: Pair) -> None:
+    await pair.processes["hub"].end(signal.SIGKILL)
+    await asyncio.sleep(2)  # some reads happen without a hub, and must arrive all the same
+    await pair.start_hub()
+    await pair.apply("later.yaml", _pod("later", "exec sleep 1000"))
+    await _is_running(pair, "later")
+
+
+async def _comes_back_after_its_own_restart(pair: Pair) -> None:
+    await pair.processes[NODE].end(signal.SIGTERM)
+    read = _count_in(pair.meter_log)
+    await pair.start_agent(NODE)
+    await pair.until("what was read before its end is stored", lambda: read in pair.counts(), SLOW_S)
+    await pair.until("it reads on", lambda: max(pair.counts()) > read, SLOW_S)
+    counts = pair.counts()
+    assert counts == list(range(counts[0], counts[-1] + 1)), "each answered read is stored once, in order"
+    assert len((pair.folder / "pids").read_text().split()) == 1, "the workload ran on through all of it"
+
+
+def _count_in(meter_log: Path) -> int:
+    return int(meter_log.read_text().split("\n")[-2].split()[0])
+
+
+async def _deletes(pair: Pair) -> None:
+    pid = int((pair.folder / "pids").read_text())
+    await pair.command("delete", "pod", "first", "later", "--timeout", "30")
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def _pod(name: str, script: str) -> str:
+    container = {"name": "main", "image": "host", "command": ["sh", "-c", script]}
+    spec = {"nodeName": NODE, "runtimeClassName": "process", "containers": [container]}
+    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
