@@ -27,7 +27,7 @@ def test_first_start_makes_a_ca_that_only_its_owner_reads_and_keeps_it(tmp_path:
 def test_dates_leave_no_device_clock_out(tmp_path: Path) -> None:
     chain, _ = ca.ensure_server_certificate(AUTHORITY, tmp_path, ())
     for certificate in [AUTHORITY.certificate, *x509.load_pem_x509_certificates(chain.read_bytes())]:
-        assert certificate.not_valid_before_utc == datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+        assert certificate.not_valid_before_utc == datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
         assert certificate.not_valid_after_utc.year == 9999
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-START = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+START = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 END = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
 PAST = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
 

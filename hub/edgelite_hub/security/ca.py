@@ -22,7 +22,7 @@ from edgelite_hub.security.private_files import make_private_directory, write_pr
 from edgelite_protocol.digest import sha256
 from edgelite_protocol.errors import CorruptionError, ProtocolError
 
-NOT_BEFORE = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+NOT_BEFORE = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)  # some TLS stacks of nodes do look, and know no better
 NOT_AFTER = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
 COMMON_NAME_LENGTH_MAX = 64  # RFC 5280 appendix A, ub-common-name; longer node names stand in the SAN alone
 NODE_URI_PREFIX = "edgelite:node:"

@@ -112,7 +112,8 @@ class SocketConnection(Connection):
 
     def _send(self) -> None:
         if self._tls is not None:
-            sent = self._tls.write(self._unsent)
+            self._deliver()  # an alert says why writing would fail, and after a failure TLS reads nothing more
+            sent = self._tls.write(self._unsent) if self._tls is not None else 0
         else:
             try:
                 sent = self._socket.send(self._unsent)

@@ -13,6 +13,7 @@ EEXIST = 17
 ENOTDIR = 20
 ENOSPC = 28
 EROFS = 30
+EPIPE = 32
 EINPROGRESS = 115
 EDQUOT = 122
 _TEXTS = {
@@ -36,7 +37,7 @@ _TEXTS = {
     27: "file too large",
     ENOSPC: "no space left on device",
     EROFS: "read-only file system",
-    32: "broken pipe",
+    EPIPE: "broken pipe",
     39: "directory not empty",
     97: "address family not supported",
     99: "cannot assign requested address",

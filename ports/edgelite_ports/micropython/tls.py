@@ -10,7 +10,7 @@ session counts as established as soon as its socket is connected: what is writte
 what is wrong with the peer is found at the first read.
 """
 
-from edgelite_ports.micropython.os_errors import EAGAIN, describe
+from edgelite_ports.micropython.os_errors import EAGAIN, EPIPE, describe
 from edgelite_protocol.errors import PlatformError
 
 TYPE_CHECKING = False
@@ -65,7 +65,12 @@ class TlsConnection:
     def handshake(self) -> bool:
         """Go on with the handshake as far as the socket allows; True when it is complete. TlsError."""
         if not self.established and self._tells_peer:
-            early = self._read(READ_BYTES_MAX)
+            try:
+                early = self._read(READ_BYTES_MAX)
+            except TlsError as error:
+                if error.text == describe(EPIPE):  # it was gone before all of ours was said: it had seen enough
+                    raise TlsError("the hub refused this node's certificate, or hung up") from error
+                raise
             if early is None:
                 raise TlsError("closed by the other end")
             self._early = early

@@ -56,7 +56,11 @@ class Agent:
         config = state.load_config()
         log.level = level or config.log_level
         identity = Identity(state, libc.sync_directory)
-        identity.require()
+        link_keys = state.load_link_keys(config)
+        if link_keys is None:
+            link_keys = state.load_link_keys(config)
+        if link_keys is None:
+            identity.require()
         state.lock()
         self._notifier = Notifier(os.getenv, libc.process_id(), datagrams.send)
         self._signals = libc.signal_descriptor((SIGHUP, SIGINT, SIGTERM, SIGCHLD))
@@ -75,6 +79,7 @@ class Agent:
                 {"runtime-container": "this port starts no containers"},
             ),
             frame_bytes_max=FRAME_BYTES_MAX,
+            link_keys=link_keys,
         )
         self._node = Node(config, platform)
         resolver = Resolver(self._loop, clock.monotonic_ms, os.urandom, names.configuration)
