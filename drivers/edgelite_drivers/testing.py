@@ -10,6 +10,7 @@ Each check raises ContractBroken, which says what the driver did and which rule 
 under CPython and MicroPython.
 """
 
+from edgelite.devices.lines import key_of
 from edgelite.driver import ConfigurationError, Request
 
 TYPE_CHECKING = False
@@ -167,7 +168,7 @@ def check_configuration(subject: Subject) -> None:
     """Good configurations are taken, bad ones refused by path, and equal targets share a bus."""
     driver = subject.driver
     targets = [driver.target(driver.check_protocol(subject.protocol_config)) for _ in range(2)]
-    if targets[0] != targets[1] or {targets[0]: True}.get(targets[1]) is None:
+    if targets[0] != targets[1] or {key_of(driver, targets[0]): True}.get(key_of(driver, targets[1])) is None:
         raise ContractBroken("target() of equal configurations differs")
     for config, path in subject.bad_protocols:
         _must_refuse(path, driver.check_protocol, config)

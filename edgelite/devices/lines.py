@@ -36,6 +36,12 @@ class Line(Channel):
         self.bus.closed(reason, now_ms)
 
 
+def key_of(driver: "Any", target: "tuple[Any, ...]") -> "tuple[str, object]":
+    """What devices on one line have in common; a serial line's settings are a map, which is no key by itself."""
+    parts = [tuple(sorted(part.items())) if isinstance(part, dict) else part for part in target]
+    return driver.NAME, tuple(parts)
+
+
 class Lines:
     def __init__(self, emit: "Callable[[object], None]", random_bytes: "Callable[[int], bytes]") -> None:
         self._emit = emit
@@ -45,7 +51,7 @@ class Lines:
     def acquire(self, driver: "Any", protocol: object) -> Line:
         """The line of a device; devices with an equal target share it."""
         target = driver.target(protocol)
-        key = (driver.NAME, target)
+        key = key_of(driver, target)
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = Line(key, driver.make_bus(target, self._random_bytes), target)

@@ -3,6 +3,7 @@
 from device_fakes import FakeDriver, FakeJournal, Recorder, device_map, property_row
 
 from edgelite.devices import Devices
+from edgelite.devices.lines import key_of
 from edgelite.effects import Close, Open
 from edgelite_protocol import messages
 
@@ -370,3 +371,13 @@ def test_requests_on_a_bus_that_was_given_up_are_forgotten():
         bench.devices.step(1000 * index)
         bench.set([property_row("a")], 1000 * index, protocol={"ip": "192.0.2.%d" % index})
     assert len(bench.devices._collections) <= 1
+
+
+def test_devices_on_one_serial_line_share_its_bus() -> None:
+    class Driver:
+        NAME = "serial"
+
+    one = ("serial", "uart1", {"baud": 9600, "parity": "even"})
+    assert key_of(Driver, one) == key_of(Driver, ("serial", "uart1", {"parity": "even", "baud": 9600}))
+    assert key_of(Driver, one) != key_of(Driver, ("serial", "uart1", {"baud": 9600}))
+    assert {key_of(Driver, one): 1}
