@@ -89,7 +89,8 @@ class Attached(Channel):
 
     def closed(self, reason: str, now_ms: int) -> None:
         self._is_closed = True
-        self.end.close(self._reason or (reason if self._is_open else NO_HUB + " (" + reason + ")"), now_ms)
+        if not self._reason:
+            self._reason = reason if self._is_open else NO_HUB + " (" + reason + ")"
 
     # ---- the line's side
 
@@ -101,6 +102,8 @@ class Attached(Channel):
         if self._owed * 2 >= self._credit or (self._owed and self.end.is_idle):
             self._upward += relay.credit(self._owed)
             self._owed = 0
+        if self._is_closed and not self._downward:
+            self.end.close(self._reason, now_ms)  # behind the hub's last words
         deadline_ms = self.end.step(now_ms)
         if self.end.state == line.ENDED:
             self._hang_up(self.end.ended)
