@@ -4,7 +4,7 @@ Reads and writes are direct calls. Sync is an effect (`edgelite.effects.Sync`): 
 port carries it out elsewhere and completes it with `synced(token)` or `sync_failed(token, error)`; until then a
 power cut may keep, lose, tear or reorder any write since the last completed sync.
 
-Every implementation passes tests/edgelite/storage_contract.py.
+Every implementation passes edgelite_ports/testing/storage_contract.py.
 """
 
 from edgelite_protocol.errors import PlatformError

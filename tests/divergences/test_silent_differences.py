@@ -1,6 +1,9 @@
 """What both runtimes do without a word, but differently. Portable code may rely on neither."""
 
+import subprocess
+
 import pytest
+import runtime
 from micropython_probe import outcomes
 
 # code, what it leaves in `a` under CPython, and under MicroPython (an exception's name where it raises one)
@@ -39,6 +42,13 @@ DIFFERENCES = [
         "1",
         "TypeError",
     ),
+    (
+        "an OSError has no text",
+        "import os\ntry:\n    os.stat('/nonexistent')\nexcept OSError as e:\n    a = getattr(e, 'strerror', None)",
+        "'No such file or directory'",
+        "None",
+    ),
+    ("a socket does not tell its error", "import socket\na = hasattr(socket.socket, 'getsockopt')", "True", "False"),
     ("__slots__ are ignored", "class A:\n    __slots__ = ()\nb = A()\nb.c = 1\na = b.c", "AttributeError", "1"),
 ]
 
@@ -61,3 +71,16 @@ def found() -> dict[str, str]:
 def test_difference(name: str, code: str, cpython: str, micropython: str | None, found: dict[str, str]) -> None:
     assert under_cpython(code) == cpython
     assert found[name] == micropython if micropython is not None else found[name] != cpython
+
+
+def test_a_cause_is_lost_with_a_line_each_time() -> None:
+    """`raise ... from` writes to standard error whenever it runs: not where something may fail again and again."""
+    try:
+        command = runtime.command()
+    except runtime.UnavailableError as error:
+        if "pinned" in str(error):
+            raise
+        pytest.skip(str(error))
+    code = "try:\n    raise ValueError from KeyError()\nexcept ValueError:\n    pass\n" * 2
+    told = subprocess.run([*command, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert told.stderr.count("exception chaining not supported") == 2

@@ -183,7 +183,7 @@ def set_raw(descriptor: int, flags: "tuple[int, int, int]") -> None:
     try:
         _set_raw(termios, descriptor, flags)
     except failure as error:
-        raise OSError(error.args[0], "termios") from error
+        raise OSError(error.args[0], "termios")
 
 
 def _set_raw(termios: "Any", descriptor: int, flags: "tuple[int, int, int]") -> None:

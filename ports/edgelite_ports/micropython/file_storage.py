@@ -46,13 +46,13 @@ class FileStorage(Storage):
         try:
             return os.listdir(self._directory)
         except OSError as error:
-            raise self._failure("", error) from error
+            raise self._failure("", error)
 
     def size_bytes(self, name: str) -> int:
         try:
             return int(self._open(name).seek(0, _END))
         except OSError as error:
-            raise self._failure(name, error) from error
+            raise self._failure(name, error)
 
     def create(self, name: str, size_bytes: int) -> None:
         path = self._path(name)
@@ -61,13 +61,13 @@ class FileStorage(Storage):
         try:
             file = open(path, "w+b")  # noqa: SIM115 - kept open
         except OSError as error:
-            raise self._failure(name, error) from error
+            raise self._failure(name, error)
         try:
             _fill(file, size_bytes)
         except OSError as error:
             file.close()
             self._unlink(name)
-            raise self._failure(name, error) from error
+            raise self._failure(name, error)
         self._files[name] = file
         self._dirty.add(name)
         self._names_dirty = True
@@ -78,7 +78,7 @@ class FileStorage(Storage):
             file.seek(offset_bytes)
             data: bytes = file.read(size_bytes)
         except OSError as error:
-            raise self._failure(name, error) from error
+            raise self._failure(name, error)
         return data
 
     def write(self, name: str, offset_bytes: int, data: "bytes | bytearray | memoryview") -> None:
@@ -90,14 +90,14 @@ class FileStorage(Storage):
             file.seek(offset_bytes)
             file.write(data)
         except OSError as error:
-            raise self._failure(name, error) from error
+            raise self._failure(name, error)
 
     def rename(self, name: str, new_name: str) -> None:
         file = self._open(name)
         try:
             os.rename(self._path(name), self._path(new_name))
         except OSError as error:
-            raise self._failure(name, error) from error
+            raise self._failure(name, error)
         self._forget(new_name)
         del self._files[name]
         self._files[new_name] = file
@@ -115,7 +115,7 @@ class FileStorage(Storage):
         try:
             figures = os.statvfs(self._directory)
         except OSError as error:
-            raise self._failure("", error) from error
+            raise self._failure("", error)
         return figures[1] * figures[4]  # fragment size, blocks for users without privileges
 
     def sync(self) -> None:
@@ -129,7 +129,7 @@ class FileStorage(Storage):
                 self._sync_directory(self._directory)
             self._names_dirty = False
         except OSError as error:
-            raise self._failure(name, error) from error
+            raise self._failure(name, error)
 
     # ---- files
 
@@ -139,7 +139,7 @@ class FileStorage(Storage):
             try:
                 file = self._files[name] = open(self._path(name), "r+b")  # noqa: SIM115 - kept open
             except OSError as error:
-                raise self._failure(name, error) from error
+                raise self._failure(name, error)
         return file
 
     def _exists(self, name: str) -> bool:
@@ -148,7 +148,7 @@ class FileStorage(Storage):
         except OSError as error:
             if error.errno == ENOENT:
                 return False
-            raise self._failure(name, error) from error
+            raise self._failure(name, error)
         return True
 
     def _forget(self, name: str) -> None:
@@ -161,7 +161,7 @@ class FileStorage(Storage):
         try:
             os.remove(self._path(name))
         except OSError as error:
-            raise self._failure(name, error) from error
+            raise self._failure(name, error)
 
     def _path(self, name: str) -> str:
         if "/" in name or name in ("", ".", "..") or len(name) > _NAME_LENGTH_MAX:

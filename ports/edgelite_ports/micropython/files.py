@@ -23,7 +23,7 @@ def read_bytes(path: str, size_bytes_max: int) -> bytes:
         with open(path, "rb") as file:
             data = file.read(size_bytes_max + 1)
     except OSError as error:
-        raise PlatformError("cannot read " + path + ": " + describe(error.errno or 0)) from error
+        raise PlatformError("cannot read " + path + ": " + describe(error.errno or 0))
     if len(data) > size_bytes_max:
         raise PlatformError(path + " has more than %d bytes" % size_bytes_max)
     return data
@@ -56,7 +56,7 @@ def write_atomically(path: str, data: bytes, sync_directory: "Callable[[str], No
         if sync_directory is not None:
             sync_directory(parent(path))
     except OSError as error:
-        raise storage_error(path, error) from error
+        raise storage_error(path, error)
 
 
 def make_directory(path: str) -> None:
@@ -70,7 +70,7 @@ def make_directory(path: str) -> None:
         os.mkdir(path)
     except OSError as error:
         if error.errno != EEXIST:
-            raise PlatformError("cannot make " + path + ": " + describe(error.errno or 0)) from error
+            raise PlatformError("cannot make " + path + ": " + describe(error.errno or 0))
 
 
 def parent(path: str) -> str:

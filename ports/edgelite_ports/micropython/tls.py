@@ -48,7 +48,7 @@ def client_context(ca: bytes, certificate: bytes, key: bytes) -> "Any":
         raise PlatformError(
             "cannot load the node's identity: " + str(error),
             "see that node.key, node.crt and ca.crt are readable and belong together, or join again with --force",
-        ) from error
+        )
     return context
 
 
@@ -69,7 +69,7 @@ class TlsConnection:
                 early = self._read(READ_BYTES_MAX)
             except TlsError as error:
                 if error.text == describe(EPIPE):  # it was gone before all of ours was said: it had seen enough
-                    raise TlsError("the hub refused this node's certificate, or hung up") from error
+                    raise TlsError("the hub refused this node's certificate, or hung up")
                 raise
             if early is None:
                 raise TlsError("closed by the other end")
@@ -93,7 +93,7 @@ class TlsConnection:
         except (OSError, ValueError) as error:
             if _would_block(error):
                 return 0
-            raise TlsError(explain(error)) from error
+            raise TlsError(explain(error))
 
     def close(self) -> None:
         """Give its buffers back. It closes the socket too; MicroPython sends no close_notify."""
@@ -108,7 +108,7 @@ class TlsConnection:
         except (OSError, ValueError) as error:
             if _would_block(error):
                 return b""
-            raise TlsError(explain(error)) from error
+            raise TlsError(explain(error))
         if data is None:
             return b""
         return data or None

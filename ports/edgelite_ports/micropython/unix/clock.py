@@ -14,5 +14,5 @@ def boot_id(path: str = BOOT_ID_PATH) -> bytes:
     try:
         text = files.read_bytes(path, 64)
     except PlatformError as error:
-        raise PlatformError(error.text, "mount /proc") from error
+        raise PlatformError(error.text, "mount /proc")
     return bytes.fromhex(text.decode().strip().replace("-", ""))

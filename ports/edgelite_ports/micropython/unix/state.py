@@ -30,7 +30,7 @@ class State(StateDirectory):
         except OSError as error:
             raise PlatformError(
                 "cannot write " + path + ": " + describe(error.errno or 0), "check its owner"
-            ) from error
+            )
         if not free:
             raise in_use(self.path)
 
