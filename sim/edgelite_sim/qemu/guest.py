@@ -170,13 +170,15 @@ class Guest:
         shown = "\n  ".join(lines) if lines else "(nothing)"
         return f"{said}its console ends with:\n  {shown}"
 
-    def wait_for(self, text: str, timeout_s: float = 30, count: int = 1) -> float:
+    def wait_for(self, text: str, timeout_s: float = 30, count: int = 1, unless: str = "") -> float:
         """Returns when `text` has appeared `count` times on this boot's console; the seconds that took. GuestError
-        after the timeout, or where the machine ends."""
+        after the timeout, where the machine ends, or where `unless` appears first."""
         started_s = time.monotonic()
-        while self.console().count(text) < count:
-            if time.monotonic() - started_s > timeout_s or not self.is_running():
-                why = f"not within {timeout_s:g} s" if self.is_running() else "the machine has ended"
+        while (console := self.console()).count(text) < count:
+            if unless and unless in console:
+                raise GuestError(f"waiting for {text!r}: {unless!r} came; {self.tail()}")
+            if time.monotonic() - started_s > timeout_s or not self._may_answer():
+                why = f"not within {timeout_s:g} s" if self._may_answer() else "the machine has ended"
                 raise GuestError(f"waiting for {text!r}: {why}; {self.tail()}")
             time.sleep(POLL_S)
         return time.monotonic() - started_s

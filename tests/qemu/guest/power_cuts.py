@@ -275,7 +275,10 @@ class Rounds:
         await self._cut()
         await self.node.proxy.heal()
         await self.node.boot()
-        await self.node.ready()
+        try:
+            await self.node.ready()
+        except GuestError as error:
+            self._complain(f"the node does not come back: {error}")
         required = self._required()
         with contextlib.suppress(Exception):  # judged below, by what is missing
             await self.site.until("what was kept arrives", lambda: required <= set(self._stored()), 40)
