@@ -41,7 +41,13 @@ def _parse_line(values: "dict[str, bytes]", place: str, line: str) -> None:
     name = name.strip()
     if not separator or name not in _NAMES or name in values:
         raise ConfigurationError(place, "is none of, or repeats one of: " + ", ".join(_NAMES))
+    values[name] = _decoded(value.strip().encode())
+    if binascii.b2a_base64(values[name]).strip() != value.strip().encode():  # what is no base64 is skipped unseen
+        raise ConfigurationError(place, name + " is not base64 as the hub wrote it")
+
+
+def _decoded(text: bytes) -> bytes:
     try:
-        values[name] = binascii.a2b_base64(value.strip())
-    except ValueError as error:
-        raise ConfigurationError(place, name + " is not base64") from error
+        return binascii.a2b_base64(text)
+    except ValueError:
+        return b""

@@ -48,3 +48,39 @@ def test_refused_by_line_and_key():
 def test_missing():
     assert "hub: is missing" in refused("node = a")
     assert "node: is missing" in refused("hub = a")
+
+
+def test_a_serial_link_in_place_of_a_hub():
+    config = parse("node = attic\nlink = serial:/dev/serial/by-path/pci-0:1:2-port0:115200\nlink_address = 7\n")
+    assert (config.link.path, config.link.baud) == ("/dev/serial/by-path/pci-0:1:2-port0", 115200)
+    assert config.link.address == 7 and config.hubs == []
+    assert parse("node = a\nlink = serial:uart1:9600\n").link.address == 1
+
+
+def test_the_lines_of_a_gateway():
+    config = parse("node = a\nhub = h\ngateway = /dev/ttyUSB0:115200, /dev/ttyUSB1:9600\n")
+    assert [(one.path, one.baud) for one in config.gateway] == [("/dev/ttyUSB0", 115200), ("/dev/ttyUSB1", 9600)]
+
+
+def test_serial_lines_that_are_none():
+    rows = (
+        ("link = /dev/ttyS0:9600", "line 2, link"),
+        ("link = serial:/dev/ttyS0", "line 2, link"),
+        ("link = serial:/dev/ttyS0:fast", "line 2, link"),
+        ("link = serial:/dev/ttyS0:50", "line 2, link"),
+        ("link = serial::9600", "line 2, link"),
+        ("link_address = 0", "line 2, link_address"),
+        ("link_address = 255", "line 2, link_address"),
+        ("gateway = ", "line 2, gateway"),
+        ("gateway = /dev/a:9600, /dev/a:9600", "line 2, gateway"),
+        ("gateway = " + ", ".join(["/dev/t%d:9600" % number for number in range(17)]), "line 2, gateway"),
+        ("hub = h\nlink = serial:/dev/ttyS0:9600", "link"),
+        ("link = serial:/dev/ttyS0:9600\ngateway = /dev/ttyS1:9600", "link"),
+    )
+    for text, path in rows:
+        try:
+            parse("node = a\n" + text + "\n")
+        except ConfigurationError as error:
+            assert error.path == path, (text, error.path)
+            continue
+        raise AssertionError(text)
