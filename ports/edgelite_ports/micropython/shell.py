@@ -22,8 +22,8 @@ ASYNC_WAIT_MS_MAX = 50  # how long bytes may wait for `run_async`, which shares 
 
 
 class Shell:
-    """`parts` are whatever else acts by time, `step(now_ms) -> deadline`: connections, logs. `runtimes` act before
-    the core, because what ends in them is for it to tell."""
+    """`parts` are whatever else acts by time, `step(now_ms) -> deadline`: connections, logs. `runtimes`, and a worker
+    that takes steps, act before the core, because what ends in them is for it to tell."""
 
     def __init__(
         self,

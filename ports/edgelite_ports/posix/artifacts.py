@@ -19,8 +19,12 @@ from edgelite_ports.posix.files import join, remove_tree
 from edgelite_protocol.digest import sha256
 from edgelite_protocol.errors import MisuseError, PlatformError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 SIZE_BYTES_MAX = 1 << 30  # of one artifact: larger than any device's memory card should be asked to hold
-_READ_BYTES = 65536
+_READ_BYTES = 16384
 _DIGEST_BYTES = 32
 _SEEK_SET, _SEEK_CUR = 0, 1
 
@@ -80,36 +84,43 @@ class ArtifactStore(ArtifactStoreContract):
 
     # ---- installing: may block, runs on the worker
 
-    def install(self, digest: bytes) -> None:
+    def install(self, digest: bytes) -> object:
         """Check the digest of what was received and unpack it; at once where that was done before. PlatformError,
         or UstarError for an archive that no artifact may be."""
+        for _ in self.install_steps(digest):
+            pass
+        return None
+
+    def install_steps(self, digest: bytes) -> "Iterator[None]":
+        """The same, a few kilobytes a step, for a port that has no threads."""
         if self.root(digest) is not None:
             return
         path = self._received(digest)
         try:
             descriptor = system.open(path, system.O_RDONLY | system.O_CLOEXEC)
             try:
-                self._check(descriptor, digest, path)
+                yield from self._check(descriptor, digest, path)
                 archive = self._path(digest, ".tar")
                 system.rename(path, archive)
-                self._unpack(descriptor, digest)
+                yield from self._unpack(descriptor, digest)
             finally:
                 system.close(descriptor)
             system.unlink(archive)
         except OSError as error:
             raise _failure("cannot unpack", path, error) from error
 
-    def _check(self, descriptor: int, digest: bytes, path: str) -> None:
+    def _check(self, descriptor: int, digest: bytes, path: str) -> "Iterator[None]":
         found = sha256()
         while data := system.read(descriptor, _READ_BYTES):
             found.update(data)
+            yield
         found_digest = found.digest()  # once: under MicroPython it ends the hash
         if found_digest != digest:
             system.unlink(path)  # also one that was right once: a power cut may have come before it was durable
             raise PlatformError("the digest of what arrived is %s" % _hex(found_digest))
 
-    def _unpack(self, descriptor: int, digest: bytes) -> None:
-        from edgelite_ports.posix.unpack import unpack  # an agent that fetches nothing need not hold it
+    def _unpack(self, descriptor: int, digest: bytes) -> "Iterator[None]":
+        from edgelite_ports.posix.unpack import unpack_steps  # an agent that fetches nothing need not hold it
 
         new = self._path(digest, ".new")
         remove_tree(new)
@@ -117,7 +128,7 @@ class ArtifactStore(ArtifactStoreContract):
         size_bytes = system.lseek(descriptor, 0, _SEEK_CUR)
         system.lseek(descriptor, 0, _SEEK_SET)
         try:
-            unpack(descriptor, new)
+            yield from unpack_steps(descriptor, new)
         except Exception:
             remove_tree(new)  # an artifact that fails must not fill the disk as well
             raise

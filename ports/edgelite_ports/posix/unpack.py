@@ -6,11 +6,13 @@ from edgelite_ports.posix.files import EEXIST, ENOTDIR, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from edgelite.ustar import Entry
 
 _DIRECTORY_FLAGS = system.O_RDONLY | system.O_DIRECTORY | system.O_NOFOLLOW | system.O_CLOEXEC
 _FILE_FLAGS = system.O_WRONLY | system.O_CREAT | system.O_EXCL | system.O_NOFOLLOW | system.O_CLOEXEC
-_COPY_BLOCKS = 128  # 64 KiB at a time
+_COPY_BLOCKS = 32  # 16 KiB at a time
 
 
 def unpack(archive: int, directory: str) -> None:
@@ -18,28 +20,34 @@ def unpack(archive: int, directory: str) -> None:
 
     UstarError where an entry may not be, OSError where the disk fails; what was unpacked until then stays.
     """
+    for _ in unpack_steps(archive, directory):
+        pass
+
+
+def unpack_steps(archive: int, directory: str) -> "Iterator[None]":
+    """The same, a few kilobytes a step."""
     root = system.open(directory, _DIRECTORY_FLAGS)
     try:
-        _unpack_entries(archive, root)
+        yield from _unpack_entries(archive, root)
     finally:
         system.close(root)
 
 
-def _unpack_entries(archive: int, root: int) -> None:
+def _unpack_entries(archive: int, root: int) -> "Iterator[None]":
     reader = Reader()
     while block := system.read(archive, BLOCK_BYTES):
         entry = reader.header(block)
         if entry is not None:
-            _unpack_entry(archive, root, entry)
+            yield from _unpack_entry(archive, root, entry)
     reader.finish()
 
 
-def _unpack_entry(archive: int, root: int, entry: "Entry") -> None:
+def _unpack_entry(archive: int, root: int, entry: "Entry") -> "Iterator[None]":
     parts = entry.path.split("/")
     try:
         parent = _open_directory(root, parts[:-1])
         try:
-            _make_entry(archive, parent, parts[-1], entry)
+            yield from _make_entry(archive, parent, parts[-1], entry)
         finally:
             system.close(parent)
     except OSError as error:
@@ -50,13 +58,14 @@ def _unpack_entry(archive: int, root: int, entry: "Entry") -> None:
         raise
 
 
-def _make_entry(archive: int, parent: int, name: str, entry: "Entry") -> None:
+def _make_entry(archive: int, parent: int, name: str, entry: "Entry") -> "Iterator[None]":
     if entry.kind == DIRECTORY:
         _make_directory(parent, name)
     elif entry.kind == SYMLINK:
         system.symlink(entry.target, name, dir_fd=parent)
     else:
-        _unpack_file(archive, parent, name, entry)
+        yield from _unpack_file(archive, parent, name, entry)
+    yield
 
 
 def _open_directory(root: int, parts: "list[str]") -> int:
@@ -84,16 +93,16 @@ def _make_directory(parent: int, name: str) -> None:
         system.close(system.open(name, _DIRECTORY_FLAGS, dir_fd=parent))  # a directory may come after what is in it
 
 
-def _unpack_file(archive: int, parent: int, name: str, entry: "Entry") -> None:
+def _unpack_file(archive: int, parent: int, name: str, entry: "Entry") -> "Iterator[None]":
     descriptor = system.open(name, _FILE_FLAGS, 0o600, dir_fd=parent)
     try:
-        _copy(archive, descriptor, entry)
+        yield from _copy(archive, descriptor, entry)
         system.fchmod(descriptor, entry.mode | 0o200)
     finally:
         system.close(descriptor)
 
 
-def _copy(archive: int, target: int, entry: "Entry") -> None:
+def _copy(archive: int, target: int, entry: "Entry") -> "Iterator[None]":
     size_left, blocks_left = entry.size_bytes, blocks_of(entry)
     while blocks_left:
         blocks = min(blocks_left, _COPY_BLOCKS)
@@ -106,6 +115,7 @@ def _copy(archive: int, target: int, entry: "Entry") -> None:
         write_all(target, content)
         size_left -= len(content)
         blocks_left -= blocks
+        yield
 
 
 def read_exactly(descriptor: int, size_bytes: int) -> bytes:

@@ -180,3 +180,15 @@ def expect(kind, call, *arguments):
     except kind:
         return
     raise AssertionError("accepted")
+
+
+@with_store
+def test_installing_comes_in_small_steps(store, _directory):
+    """What a port without threads steps between its rounds: no step has more than 16 KiB to do."""
+    content = bytes(range(256)) * 1200
+    digest = receive(store, archive(entry("large", content), entry("small", b"1")), 65000)
+    steps = 0
+    for _ in store.install_steps(digest):
+        steps += 1
+    assert steps >= 2 * len(content) // 16384
+    assert files.read_whole(store.root(digest) + "/small") == b"1"

@@ -27,11 +27,11 @@ from edgelite_ports.micropython.ring_log import RingLogs
 from edgelite_ports.micropython.shell import Shell
 from edgelite_ports.micropython.tasks import Tasks
 from edgelite_ports.micropython.unix import clock, datagrams, libc, names, system
+from edgelite_ports.micropython.unix.artifacts import ArtifactStore
 from edgelite_ports.micropython.unix.capabilities import capabilities
 from edgelite_ports.micropython.unix.log import Log
 from edgelite_ports.micropython.unix.state import State, default_path
 from edgelite_ports.micropython.worker import Worker
-from edgelite_ports.posix.artifacts import ArtifactStore
 from edgelite_ports.posix.logs import LogStore
 from edgelite_ports.posix.places import Places
 from edgelite_ports.posix.processes import Processes
@@ -93,15 +93,16 @@ class Agent:
             *(self._node.supervisor, logs, config.node, clock.monotonic_ms), lambda text: log("warning", text)
         )
         runtimes = {"process": self._processes, "task": self._tasks}
+        worker = Worker()
         dispatcher = Dispatcher(
-            *(self._node, storage, artifacts, identity, runtimes, connections, Worker(), log), clock.monotonic_ms
+            *(self._node, storage, artifacts, identity, runtimes, connections, worker, log), clock.monotonic_ms
         )
         self._shell = Shell(
             self._node,
             dispatcher,
             [resolver, connections, logs, self._notifier],
             clock.monotonic_ms,
-            list(runtimes.values()),
+            [self._processes, self._tasks, worker],
         )
 
     def run(self) -> None:
