@@ -318,7 +318,7 @@ def twins(site: Site) -> dict[str, dict[str, Any]]:
     return {twin["propertyName"]: twin for twin in found}
 
 
-def test_a_meter_is_read_and_a_register_it_refuses_is_marked(play: Callable[[Scene], None], tmp_path: Path) -> None:
+def test_a_meter_is_read_and_a_register_it_refuses_is_marked(play_on_both: Callable[[Scene], None]) -> None:
     async def scene(site: Site) -> None:
         await site.start_meter()
         text = (resources.files("edgelite_sim.demo") / "files" / "meter.yaml").read_text()
@@ -332,7 +332,7 @@ def test_a_meter_is_read_and_a_register_it_refuses_is_marked(play: Callable[[Sce
             "the refused register is marked", lambda: "exception 2" in json.dumps(twins(site).get("refused", {}))
         )
 
-    play(scene)
+    play_on_both(scene)
 
 
 BAD_MANIFESTS = [

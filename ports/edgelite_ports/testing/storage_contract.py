@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Again = Callable[[], Storage]
 
 
-def raises(kind: type, call: "Callable[[], object]") -> str:
+def raises(kind: "type[Exception]", call: "Callable[[], object]") -> str:
     """The text of the error that `call` raises; AssertionError where it raises none of that kind."""
     try:
         call()
