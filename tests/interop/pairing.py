@@ -67,19 +67,43 @@ def play(folder: Path, hub: Path, agent: Path, runtime: str) -> None:
     asyncio.run(_staged(Pair(folder, hub, agent, runtime)))
 
 
+def play_takeover(folder: Path, first: tuple[Path, str], second: tuple[Path, str]) -> None:
+    """An agent, given by checkout and runtime, takes over the state folder and the workloads of another one."""
+    for _, runtime in (first, second):
+        interpreter_or_skip(runtime)
+    asyncio.run(_taken_over(Pair(folder, agents.CHECKOUT, *first), second))
+
+
 async def _staged(pair: Pair) -> None:
     try:
-        await pair.start_hub()
-        await pair.start_meter()
-        await pair.join(NODE, await pair.token(), pair.node_port, "backoff_base_ms = 200\nbackoff_cap_ms = 1000\n")
-        await pair.start_agent(NODE)
-        await _joins_and_reports(pair)
+        await _starts(pair)
         await _runs_a_pod(pair)
         await _comes_back_to_a_hub_that_died(pair)
         await _comes_back_after_its_own_restart(pair)
         await _deletes(pair)
     finally:
         await pair.stop()
+
+
+async def _taken_over(pair: Pair, second: tuple[Path, str]) -> None:
+    try:
+        await _starts(pair)
+        await _runs_a_pod(pair)
+        await pair.apply("later.yaml", _pod("later"))
+        await _is_running(pair, "later")
+        pair.agent, pair.runtime = second
+        await _comes_back_after_its_own_restart(pair)
+        await _deletes(pair)
+    finally:
+        await pair.stop()
+
+
+async def _starts(pair: Pair) -> None:
+    await pair.start_hub()
+    await pair.start_meter()
+    await pair.join(NODE, await pair.token(), pair.node_port, "backoff_base_ms = 200\nbackoff_cap_ms = 1000\n")
+    await pair.start_agent(NODE)
+    await _joins_and_reports(pair)
 
 
 async def _joins_and_reports(pair: Pair) -> None:
