@@ -265,6 +265,7 @@ COLLECTIONS = ("deque", "OrderedDict", "namedtuple")
 TEST_MODULES = {
     **CORE_MODULES,
     "asyncio": "run_async",
+    "gc": "memory",
     "json": "vectors are JSON",
     "os": "listdir",
     "sys": "the path, stdout",
@@ -275,7 +276,6 @@ PORT_MODULES = {
     "array": "addresses for the C library",
     "deflate": "MicroPython",
     "ffi": "MicroPython on Linux: fsync",
-    "gc": "memory",
     "io": "StringIO, for MicroPython's traceback",
     "machine": "MicroPython on bare metal",
     "network": "MicroPython on bare metal",

@@ -7,6 +7,7 @@ EPERM, ENOENT, ESRCH, ECHILD, EAGAIN, EACCES, EEXIST = 1, 2, 3, 10, 11, 13, 17
 ENOTDIR, ENOSPC, ELOOP, EDQUOT = 20, 28, 40, 122
 _KIND_MASK, _DIRECTORY, _FILE = 0xF000, 0x4000, 0x8000
 _READ_BYTES = 4096
+_SMALL_BYTES = 1024  # a line of /proc/PID/stat has at most 700; read often, so no more than that is allocated
 
 
 def reason(error: OSError) -> str:
@@ -121,7 +122,7 @@ def names(directory: str) -> "list[str]":
 # ---- small files
 
 
-def read_small(path: str, size_bytes_max: int = _READ_BYTES) -> bytes:
+def read_small(path: str, size_bytes_max: int = _SMALL_BYTES) -> bytes:
     """At most so much of a file, in one piece. OSError."""
     descriptor = system.open(path, system.O_RDONLY | system.O_CLOEXEC)
     try:

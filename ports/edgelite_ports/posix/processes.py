@@ -250,6 +250,7 @@ class Processes:
         process.clear()
         self._logs.begin(self._places.log(process.unit), now_ms)
         write_private(process.path("start"), process.script)
+        process.script = b""
         self._keeper.submit(process.unit)
         process.enter(STARTING, now_ms)
         process.look_later(now_ms, _POLL_MS_MAX)
