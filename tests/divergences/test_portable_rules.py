@@ -2,14 +2,14 @@
 
 import portable_rules
 import pytest
-from micropython_probe import outcomes
+from micropython_probe import INTERPRETERS, outcomes
 
 LOUD = [rule for rule in [*portable_rules.ALL_RULES, *portable_rules.ABSENT_MODULES] if rule.probe]
 
 
-@pytest.fixture(scope="module")
-def found() -> dict[str, str]:
-    return outcomes([(rule.name, rule.probe) for rule in LOUD])
+@pytest.fixture(scope="module", params=INTERPRETERS)
+def found(request: pytest.FixtureRequest) -> dict[str, str]:
+    return outcomes([(rule.name, rule.probe) for rule in LOUD], request.param)
 
 
 @pytest.mark.parametrize("name", [rule.name for rule in LOUD])

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 import runtime
-from micropython_probe import outcomes
+from micropython_probe import INTERPRETERS, outcomes
 
 # code, what it leaves in `a` under CPython, and under MicroPython (an exception's name where it raises one)
 DIFFERENCES = [
@@ -62,9 +62,9 @@ def under_cpython(code: str) -> str:
     return repr(names.get("a"))
 
 
-@pytest.fixture(scope="module")
-def found() -> dict[str, str]:
-    return outcomes([(name, code) for name, code, _, _ in DIFFERENCES])
+@pytest.fixture(scope="module", params=INTERPRETERS)
+def found(request: pytest.FixtureRequest) -> dict[str, str]:
+    return outcomes([(name, code) for name, code, _, _ in DIFFERENCES], request.param)
 
 
 @pytest.mark.parametrize(("name", "code", "cpython", "micropython"), DIFFERENCES, ids=[row[0] for row in DIFFERENCES])
