@@ -1,5 +1,9 @@
 """A session's opening on OSCORE and what runs over it: fresh for both ends, in order, and nothing else gets in."""
 
+from protocol_vectors import from_hex, load
+
+from edgelite_protocol import line
+from edgelite_protocol.cobs import PacketReader
 from edgelite_protocol.errors import MisuseError, ProtocolError
 from edgelite_protocol.oscore.context import Keys
 from edgelite_protocol.oscore.ends import (
@@ -16,6 +20,7 @@ from edgelite_protocol.oscore.ends import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 SECRET = bytes(range(16))
 SALT = b"saltsalt"
@@ -127,3 +132,32 @@ def test_nothing_is_protected_before_the_challenge_and_nothing_empty_or_too_long
         except MisuseError:
             continue
         raise AssertionError(piece)
+
+
+def test_sessions_are_what_the_vectors_say() -> None:
+    for row in load("oscore_sessions.json"):
+        keys: Any = row["keys"]
+        messages: Any = row["messages"]
+        names = ("master_secret", "master_salt", "sender_id", "recipient_id")
+        secret, salt, kid, hub_id = [from_hex(keys[name]) for name in names]
+        node = NodeEnd(Keys(secret, salt, kid, hub_id), int(str(row["counter"])), from_hex(row["random"]))
+        hub = HubEnd(Keys(secret, salt, hub_id, kid), from_hex(messages[0]["hex"]), from_hex(row["nonce"]))
+        assert node.begin == from_hex(messages[0]["hex"]) and hub.challenge == from_hex(messages[1]["hex"])
+        node.receive(hub.challenge)
+        for message in messages[2:]:
+            sender, receiver = (node, hub) if message["from"] == "node" else (hub, node)
+            assert sender.protect(from_hex(message["piece"])) == from_hex(message["hex"]), row["name"]
+            assert receiver.receive(from_hex(message["hex"])) == from_hex(message["piece"])
+
+
+def test_packets_are_what_the_vectors_say() -> None:
+    for row in load("oscore_sessions.json"):
+        messages: Any = row["messages"]
+        packets: Any = row["packets"]
+        incarnation = int(str(row["counter"])) & 0xFFFF
+        sent = [from_hex(message["hex"]) for message in messages if message["from"] == "node"]
+        for index in range(len(packets)):
+            reader = PacketReader(line.PACKET_BYTES_MAX)
+            reader.feed(from_hex(packets[index]))
+            parts = line.decode(reader.next_packet() or b"")
+            assert parts == (row["address"], line.DATA, incarnation, index + 1, 0, sent[index]), row["name"]

@@ -41,6 +41,9 @@ SIGHUP, SIGINT, SIGTERM, SIGCHLD = 1, 2, 15, 17  # signal(7), the same on ARM an
 FRAME_BYTES_MAX = 16 * 1024  # as for the CPython agent: a Pod with its ConfigMaps' files comes in one frame
 STOP_TIMEOUT_MS = 5_000  # a card that stalls longer keeps what it has; the journal is whole either way
 OWNER_ONLY = 0o077
+# Collect after so much was allocated, not when the heap is full: pages of it that were never used take no memory.
+# Without it 2.1 MB are private after a minute in place of 1.0 (64 bits, a meter read 20 times a second).
+COLLECT_BYTES = 128 * 1024
 
 EXIT_STOPPED = 0
 EXIT_FAILED = 1
@@ -57,8 +60,6 @@ class Agent:
         log.level = level or config.log_level
         identity = Identity(state, libc.sync_directory)
         link_keys = state.load_link_keys(config)
-        if link_keys is None:
-            link_keys = state.load_link_keys(config)
         if link_keys is None:
             identity.require()
         state.lock()
@@ -151,6 +152,7 @@ class Agent:
 def main(arguments: "list[str]") -> int:
     """Run the agent; see the module's text for the exit codes."""
     libc.umask(OWNER_ONLY)
+    gc.threshold(COLLECT_BYTES)
     log = Log(to_journal=os.getenv("JOURNAL_STREAM") is not None)
     try:
         options = parse_options(arguments)
