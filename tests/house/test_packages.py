@@ -16,13 +16,17 @@ ROOM_PARENTS = [str(folder.parent) for folder in ROOM_FOLDERS.values()]
 NOT_IMPORTED = ("__main__",)
 # These need a MicroPython with ffi, which neither CPython nor the pinned one has; tests/ports/test_agent.py runs them.
 NEEDS_FFI = "edgelite_ports.micropython.unix."
+# What CPython's own port gives to these under CPython, ffi does under MicroPython.
+NEEDS_FFI_THERE = (NEEDS_FFI, "edgelite_ports.posix")
 MODULES = [
     name
     for name in map(module_of, all_room_files())
     if name.rpartition(".")[2] not in NOT_IMPORTED and not name.startswith(NEEDS_FFI)
 ]
 PORTABLE_MODULES = [
-    name for name in map(module_of, [*portable_core_files(), *portable_port_files()]) if not name.startswith(NEEDS_FFI)
+    name
+    for name in map(module_of, [*portable_core_files(), *portable_port_files()])
+    if not name.startswith(NEEDS_FFI_THERE)
 ]
 
 IMPORT_ALL = """
