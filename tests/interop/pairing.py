@@ -9,7 +9,6 @@ import signal
 import sys
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,17 +28,15 @@ class Pair(Site):
     """A site whose hub and agent come from checkouts of their own. The commands that a person types at the hub are
     the hub's release, those on the device the agent's."""
 
-    def __init__(self, folder: Path, hub: Path, agent: Path, runtime: str) -> None:
+    def __init__(self, folder: Path, hub: Path, agent: Path, words: list[str]) -> None:
+        """`words` start the agent, before `--state FOLDER`."""
         self.hub = hub
         self.agent = agent
-        self.runtime = runtime
         super().__init__(folder)
+        self.agent_words = words
 
     def edgelite(self, *arguments: str) -> list[str]:
         return edgelite_of(self.agent if arguments[0] in ("join", "agent") else self.hub, *arguments)
-
-    async def start_agent(self, node: str) -> Any:
-        return await self.launch(node, agents.command(self.runtime, self.folder / node, self.agent))
 
     def counts(self) -> list[int]:
         """Every count of the meter's reads that the hub has stored, in its order."""
@@ -64,14 +61,20 @@ def interpreter_or_skip(runtime: str) -> None:
 
 def play(folder: Path, hub: Path, agent: Path, runtime: str) -> None:
     interpreter_or_skip(runtime)
-    asyncio.run(_staged(Pair(folder, hub, agent, runtime)))
+    asyncio.run(_staged(Pair(folder, hub, agent, agents.words(runtime, agent))))
+
+
+def play_words(folder: Path, words: list[str]) -> None:
+    """With today's hub and whatever these words start."""
+    asyncio.run(_staged(Pair(folder, agents.CHECKOUT, agents.CHECKOUT, words)))
 
 
 def play_takeover(folder: Path, first: tuple[Path, str], second: tuple[Path, str]) -> None:
     """An agent, given by checkout and runtime, takes over the state folder and the workloads of another one."""
     for _, runtime in (first, second):
         interpreter_or_skip(runtime)
-    asyncio.run(_taken_over(Pair(folder, agents.CHECKOUT, *first), second))
+    pair = Pair(folder, agents.CHECKOUT, first[0], agents.words(first[1], first[0]))
+    asyncio.run(_taken_over(pair, agents.words(second[1], second[0])))
 
 
 async def _staged(pair: Pair) -> None:
@@ -85,13 +88,13 @@ async def _staged(pair: Pair) -> None:
         await pair.stop()
 
 
-async def _taken_over(pair: Pair, second: tuple[Path, str]) -> None:
+async def _taken_over(pair: Pair, second: list[str]) -> None:
     try:
         await _starts(pair)
         await _runs_a_pod(pair)
         await pair.apply("later.yaml", _pod("later"))
         await _is_running(pair, "later")
-        pair.agent, pair.runtime = second
+        pair.agent_words = second
         await _comes_back_after_its_own_restart(pair)
         await _deletes(pair)
     finally:

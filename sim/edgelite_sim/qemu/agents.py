@@ -51,14 +51,13 @@ def micropython_path(checkout: Path = CHECKOUT) -> str:
     return ":".join([*(str(checkout / room) for room in ROOMS), ".frozen"])
 
 
-def command(runtime: str, state: Path, checkout: Path = CHECKOUT, *arguments: str) -> list[str]:
-    """Starts the agent of a checkout on a joined state folder, as `edgelite agent --state STATE` does."""
+def words(runtime: str, checkout: Path = CHECKOUT) -> list[str]:
+    """Starts the agent of a checkout, as `edgelite agent` does; its own arguments (--state STATE) are to follow."""
     if not is_micropython(runtime):
         boot = checkout / "ports" / "edgelite_ports" / "linux" / "agent_boot.py"
         rooms = ":".join(str(checkout / room) for room in ROOMS)
-        return [*interpreter(runtime, "-S", "-I"), str(boot), rooms, "--state", str(state), *arguments]
+        return [*interpreter(runtime, "-S", "-I"), str(boot), rooms]
     heap_bytes = HEAP_BYTES_64_BIT if "64" in runtime else HEAP_BYTES_32_BIT
     start = interpreter(runtime, "-X", f"heapsize={heap_bytes}", "-m", MICROPYTHON_MODULE)
     # What a program of this machine needs of its environment, an emulated one might misread.
-    variables = [f"PATH={os.environ['PATH']}", f"MICROPYPATH={micropython_path(checkout)}"]
-    return ["env", "-i", *variables, *start, "--state", str(state), *arguments]
+    return ["env", "-i", f"PATH={os.environ['PATH']}", f"MICROPYPATH={micropython_path(checkout)}", *start]

@@ -7,11 +7,11 @@ import edgelite_start  # type: ignore[import-not-found]  # beside it in the bund
 # A chain of imports costs 4 KB of C stack a link, and where words have 32 bits MicroPython allows itself 40 KB. So what
 # lies deepest comes first.
 DEEPEST_FIRST = ("edgelite_protocol.node_session", "edgelite.journal", "edgelite.devices", "edgelite.supervisor")
+AGENT = "edgelite_ports.micropython.unix.agent"
 
 edgelite_start.require()
+folder = __file__.rsplit("/", 1)[0]
 for name in DEEPEST_FIRST:
-    __import__(name)
+    edgelite_start.load(name, folder)
 
-from edgelite_ports.micropython.unix.agent import main  # noqa: E402
-
-sys.exit(main(sys.argv[1:]))
+sys.exit(edgelite_start.load(AGENT, folder).main(sys.argv[1:]))
