@@ -65,7 +65,7 @@ class Agent:
         state.lock()
         self._notifier = Notifier(os.getenv, libc.process_id(), datagrams.send)
         self._signals = libc.signal_descriptor((SIGHUP, SIGINT, SIGTERM, SIGCHLD))
-        self._loop = Loop(clock.monotonic_ms)
+        self.loop = Loop(clock.monotonic_ms)
         self._stop_deadline_ms: int | None = None
         storage = FileStorage(state.below("journal"), libc.sync_directory)
         artifacts = ArtifactStore(state.below("artifacts"))
@@ -82,47 +82,51 @@ class Agent:
             frame_bytes_max=FRAME_BYTES_MAX,
             link_keys=link_keys,
         )
-        self._node = Node(config, platform)
-        resolver = Resolver(self._loop, clock.monotonic_ms, os.urandom, names.configuration)
-        connections = make_connections(self._loop, resolver.lookup, identity.tls_context, clock.monotonic_ms, system)
+        self.node = Node(config, platform)
+        resolver = Resolver(self.loop, clock.monotonic_ms, os.urandom, names.configuration)
+        connections = make_connections(self.loop, resolver.lookup, identity.tls_context, clock.monotonic_ms, system)
         places = Places(state.path, state.runtime_path(config.node), boot_id)
         places.make()
         self._processes = Processes(
-            *(self._node.supervisor, self._loop, places, artifacts, log_files, config.node), clock.monotonic_ms
+            *(self.node.supervisor, self.loop, places, artifacts, log_files, config.node), clock.monotonic_ms
         )
         self._tasks = Tasks(
-            *(self._node.supervisor, logs, config.node, clock.monotonic_ms), lambda text: log("warning", text)
+            *(self.node.supervisor, logs, config.node, clock.monotonic_ms), lambda text: log("warning", text)
         )
         runtimes = {"process": self._processes, "task": self._tasks}
         worker = Worker()
         dispatcher = Dispatcher(
-            *(self._node, storage, artifacts, identity, runtimes, connections, worker, log), clock.monotonic_ms
+            *(self.node, storage, artifacts, identity, runtimes, connections, worker, log), clock.monotonic_ms
         )
-        self._shell = Shell(
-            self._node,
+        self.shell = Shell(
+            self.node,
             dispatcher,
             [resolver, connections, logs, self._notifier],
             clock.monotonic_ms,
             [self._processes, self._tasks, worker],
         )
 
-    def run(self) -> None:
+    def start(self) -> None:
+        """Read the journal and begin; from now on `shell.step` and `loop.wait` in turn, or `shell.run_async`."""
         self._open_journal()
-        self._loop.register(self._signals, READABLE, self._signalled)
+        self.loop.register(self._signals, READABLE, self._signalled)
         self._notifier.send("READY=1\nSTATUS=running")
-        self._shell.step()
+        self.shell.step()
         gc.collect()
+
+    def run(self) -> None:
+        self.start()
         while True:
-            deadline_ms = self._shell.step()
+            deadline_ms = self.shell.step()
             if self._finished():  # before waiting: what finished it may have left nothing to wake up for
                 break
-            self._loop.wait(earliest([deadline_ms, self._stop_deadline_ms]))
+            self.loop.wait(earliest([deadline_ms, self._stop_deadline_ms]))
         self._processes.close()
         self._notifier.send("STATUS=stopped")
         self._tasks.close()
 
     def _open_journal(self) -> None:
-        recovery = self._node.open(clock.monotonic_ms())
+        recovery = self.node.open(clock.monotonic_ms())
         for text in recovery.damaged:
             self._log("error", "the journal is damaged: " + text + "; what can be read is kept, the hub is told")
         if recovery.fresh:
@@ -133,7 +137,7 @@ class Agent:
             if number == SIGCHLD:
                 self._processes.reap(clock.monotonic_ms())
             elif number == SIGHUP:
-                self._node.reconnect(clock.monotonic_ms())
+                self.node.reconnect(clock.monotonic_ms())
             elif self._stop_deadline_ms is None:
                 self._stop()
 
@@ -141,18 +145,18 @@ class Agent:
         self._log("info", "stopping; workloads go on")
         self._notifier.send("STOPPING=1\nSTATUS=stopping")
         self._stop_deadline_ms = clock.monotonic_ms() + STOP_TIMEOUT_MS
-        self._node.stop(clock.monotonic_ms())
+        self.node.stop(clock.monotonic_ms())
 
     def _finished(self) -> bool:
         if self._stop_deadline_ms is None:
             return False
-        return self._node.stopped or clock.monotonic_ms() >= self._stop_deadline_ms
+        return self.node.stopped or clock.monotonic_ms() >= self._stop_deadline_ms
 
 
 def main(arguments: "list[str]") -> int:
     """Run the agent; see the module's text for the exit codes."""
     libc.umask(OWNER_ONLY)
-    gc.threshold(COLLECT_BYTES)
+    gc.threshold(COLLECT_BYTES)  # type: ignore[attr-defined]
     log = Log(to_journal=os.getenv("JOURNAL_STREAM") is not None)
     try:
         options = parse_options(arguments)

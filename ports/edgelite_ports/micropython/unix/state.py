@@ -28,9 +28,7 @@ class State(StateDirectory):
             self._locks.append(descriptor)
             free = libc.lock(descriptor)
         except OSError as error:
-            raise PlatformError(
-                "cannot write " + path + ": " + describe(error.errno or 0), "check its owner"
-            )
+            raise PlatformError("cannot write " + path + ": " + describe(error.errno or 0), "check its owner")
         if not free:
             raise in_use(self.path)
 
