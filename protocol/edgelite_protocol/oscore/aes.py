@@ -74,14 +74,14 @@ class Aes:
     def __init__(self, key: bytes) -> None:
         self._words = _expand(key)
 
-    def encrypt_blocks(self, blocks: bytes) -> bytes:
+    def encrypt_blocks(self, blocks: "bytes | bytearray") -> bytes:
         """Each block on its own."""
         out = bytearray()
         for at in range(0, len(blocks), BLOCK_BYTES):
             out += self._encrypt(int.from_bytes(blocks[at : at + BLOCK_BYTES], "big"))
         return bytes(out)
 
-    def mac(self, blocks: bytes) -> bytes:
+    def mac(self, blocks: "bytes | bytearray") -> bytes:
         """The last block of CBC with a zero initial vector."""
         state = bytes(BLOCK_BYTES)
         for at in range(0, len(blocks), BLOCK_BYTES):

@@ -13,13 +13,10 @@ _SIZE_BYTES = 2  # L: of the length field
 _ADDITIONAL_BYTES_MAX = 0xFEFF  # beyond, RFC 3610 writes the length otherwise
 
 
-def _padded(data: bytes) -> bytes:
-    return data + bytes(-len(data) % BLOCK_BYTES)
-
-
-def _xor(one: bytes, other: bytes) -> bytes:
-    """Of equal length; by whole numbers, which is quicker than byte by byte on both runtimes."""
-    return (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).to_bytes(len(one), "big")
+def _mix(data: bytearray, start: int, stream: bytes, stream_start: int, size_bytes: int) -> None:
+    """XOR in place: a microcontroller has better uses for its heap than copies of each message."""
+    for index in range(size_bytes):
+        data[start + index] ^= stream[stream_start + index]
 
 
 class Ccm:
@@ -32,9 +29,14 @@ class Ccm:
     def seal(self, nonce: bytes, plaintext: bytes, additional: bytes) -> bytes:
         """Ciphertext and tag."""
         self._check(nonce, plaintext, additional)
-        stream = self._stream(nonce, len(plaintext))
-        tag = self._tag(nonce, plaintext, additional)
-        return _xor(plaintext, stream[BLOCK_BYTES:]) + _xor(tag, stream[: self._tag_bytes])
+        size_bytes = len(plaintext)
+        out = bytearray(size_bytes + self._tag_bytes)
+        out[:size_bytes] = plaintext
+        out[size_bytes:] = self._tag(nonce, plaintext, size_bytes, additional)
+        stream = self._stream(nonce, size_bytes)
+        _mix(out, 0, stream, BLOCK_BYTES, size_bytes)
+        _mix(out, size_bytes, stream, 0, self._tag_bytes)
+        return bytes(out)
 
     def open(self, nonce: bytes, ciphertext: bytes, additional: bytes) -> "bytes | None":
         """The plaintext; None where anything of it is not what was sealed."""
@@ -42,28 +44,44 @@ class Ccm:
         if size_bytes < 0:
             return None
         self._check(nonce, ciphertext, additional)
+        out = bytearray(ciphertext)
         stream = self._stream(nonce, size_bytes)
-        plaintext = _xor(ciphertext[:size_bytes], stream[BLOCK_BYTES:])
-        expected = _xor(self._tag(nonce, plaintext, additional), stream[: self._tag_bytes])
+        _mix(out, 0, stream, BLOCK_BYTES, size_bytes)
+        _mix(out, size_bytes, stream, 0, self._tag_bytes)
+        tag = self._tag(nonce, out, size_bytes, additional)
         difference = 0
         for index in range(self._tag_bytes):  # all of it, so that the time tells nothing
-            difference |= expected[index] ^ ciphertext[size_bytes + index]
-        return plaintext if difference == 0 else None
+            difference |= tag[index] ^ out[size_bytes + index]
+        return bytes(out[:size_bytes]) if difference == 0 else None
 
     def _check(self, nonce: bytes, data: bytes, additional: bytes) -> None:
         if len(nonce) != NONCE_BYTES or len(data) > 0xFFFF or len(additional) > _ADDITIONAL_BYTES_MAX:
             raise MisuseError("a nonce of %d bytes, %d and %d bytes" % (len(nonce), len(data), len(additional)))
 
     def _stream(self, nonce: bytes, size_bytes: int) -> bytes:
-        """A_0, whose key stream covers the tag, then those for the data; cut to size."""
-        blocks = bytearray()
-        for number in range(1 + -(-size_bytes // BLOCK_BYTES)):
-            blocks += bytes([_SIZE_BYTES - 1]) + nonce + number.to_bytes(_SIZE_BYTES, "big")
-        return self._cipher.encrypt_blocks(bytes(blocks))[: BLOCK_BYTES + size_bytes]
+        """The key stream: of A_0, which covers the tag, then those for the data, in whole blocks."""
+        blocks = bytearray((1 + -(-size_bytes // BLOCK_BYTES)) * BLOCK_BYTES)
+        for at in range(0, len(blocks), BLOCK_BYTES):
+            number = at // BLOCK_BYTES
+            blocks[at] = _SIZE_BYTES - 1
+            blocks[at + 1 : at + 1 + NONCE_BYTES] = nonce
+            blocks[at + 14] = number >> 8
+            blocks[at + 15] = number & 0xFF
+        return self._cipher.encrypt_blocks(blocks)
 
-    def _tag(self, nonce: bytes, plaintext: bytes, additional: bytes) -> bytes:
-        flags = (0x40 if additional else 0) | (self._tag_bytes - 2) // 2 << 3 | _SIZE_BYTES - 1
-        blocks = bytes([flags]) + nonce + len(plaintext).to_bytes(_SIZE_BYTES, "big")
+    def _tag(self, nonce: bytes, data: "bytes | bytearray", size_bytes: int, additional: bytes) -> bytes:
+        """Over the first `size_bytes` of data, not yet encrypted."""
+        start = BLOCK_BYTES  # of the data: behind B_0 and what is additional, with its length and padding
         if additional:
-            blocks += _padded(len(additional).to_bytes(2, "big") + additional)
-        return self._cipher.mac(blocks + _padded(plaintext))[: self._tag_bytes]
+            start += -(-(2 + len(additional)) // BLOCK_BYTES) * BLOCK_BYTES
+        blocks = bytearray(start + -(-size_bytes // BLOCK_BYTES) * BLOCK_BYTES)
+        blocks[0] = (0x40 if additional else 0) | (self._tag_bytes - 2) // 2 << 3 | _SIZE_BYTES - 1
+        blocks[1 : 1 + NONCE_BYTES] = nonce
+        blocks[14] = size_bytes >> 8
+        blocks[15] = size_bytes & 0xFF
+        if additional:
+            blocks[16] = len(additional) >> 8
+            blocks[17] = len(additional) & 0xFF
+            blocks[18 : 18 + len(additional)] = additional
+        blocks[start : start + size_bytes] = memoryview(data)[:size_bytes]
+        return self._cipher.mac(blocks)[: self._tag_bytes]

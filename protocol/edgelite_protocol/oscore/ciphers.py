@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Aes(Protocol):
-        def encrypt_blocks(self, blocks: bytes) -> bytes: ...
-        def mac(self, blocks: bytes) -> bytes: ...
+        def encrypt_blocks(self, blocks: "bytes | bytearray") -> bytes: ...
+        def mac(self, blocks: "bytes | bytearray") -> bytes: ...
 
 
 BLOCK_BYTES = 16
@@ -27,12 +27,12 @@ class NativeAes:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def encrypt_blocks(self, blocks: bytes) -> bytes:
+    def encrypt_blocks(self, blocks: "bytes | bytearray") -> bytes:
         """Each block on its own."""
         out: bytes = _native(self._key, _ECB).encrypt(blocks)
         return out
 
-    def mac(self, blocks: bytes) -> bytes:
+    def mac(self, blocks: "bytes | bytearray") -> bytes:
         """The last block of CBC with a zero initial vector."""
         out: bytes = _native(self._key, _CBC, bytes(BLOCK_BYTES)).encrypt(blocks)
         return out[-BLOCK_BYTES:]

@@ -28,6 +28,7 @@ ID_CONTEXT_BYTES_MAX = 64
 _PIV_BYTES_MAX = 5
 _KID_FLAG = 0x08
 _CONTEXT_FLAG = 0x10
+_STRUCTURE = b"\x83\x68Encrypt0\x40"
 FAILED = "oscore_failed"
 
 
@@ -170,9 +171,13 @@ class Context:
 
     def nonce(self, identifier: bytes, partial_iv: bytes) -> bytes:
         """Section 5.2; `identifier` is the id of the end whose sequence number it is."""
-        parts = bytes([len(identifier)]) + bytes(ID_BYTES_MAX - len(identifier)) + identifier
-        parts += bytes(_PIV_BYTES_MAX - len(partial_iv)) + partial_iv
-        return bytes([parts[index] ^ self.common_iv[index] for index in range(NONCE_BYTES)])
+        nonce = bytearray(self.common_iv)
+        nonce[0] ^= len(identifier)
+        for index in range(len(identifier)):
+            nonce[1 + ID_BYTES_MAX - len(identifier) + index] ^= identifier[index]
+        for index in range(len(partial_iv)):
+            nonce[NONCE_BYTES - len(partial_iv) + index] ^= partial_iv[index]
+        return bytes(nonce)
 
     def take_partial_iv(self) -> bytes:
         """The next sequence number, which is then used up."""
@@ -212,6 +217,8 @@ class Context:
 
 
 def additional_data(request_kid: bytes, request_piv: bytes) -> bytes:
-    """Section 5.4: the Enc_structure around the external AAD."""
-    external = cbor.encode([VERSION, [ALGORITHM], request_kid, request_piv, b""])
-    return cbor.encode(["Encrypt0", b"", external])
+    """Section 5.4: ["Encrypt0", h'', external AAD], the latter being [1, [10], kid, Partial IV, h''] as a byte string.
+    All of it is so short that each length has its place in one byte."""
+    size_bytes = 7 + len(request_kid) + len(request_piv)
+    external = bytes([0x85, VERSION, 0x81, ALGORITHM, 0x40 + len(request_kid)]) + request_kid
+    return _STRUCTURE + bytes([0x40 + size_bytes]) + external + bytes([0x40 + len(request_piv)]) + request_piv + b"\x40"
