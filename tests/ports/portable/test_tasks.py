@@ -201,6 +201,33 @@ def test_what_resists_is_dropped_when_the_grace_period_has_passed():
     with_agent(run, {"resists": resists})
 
 
+def test_what_is_dropped_is_closed_first():
+    ended = []
+
+    def stays(task):
+        try:
+            while True:
+                try:
+                    yield 10
+                except TaskStopped:
+                    task.print("not yet")
+        finally:
+            ended.append(task.unit)
+
+    def run(agent):
+        agent.desire(workload("stays", grace_ms=100))
+        agent.run_for(50)
+        agent.desire(None)
+        agent.run_for(50)
+        assert ended == []
+        body = agent.tasks._running[UNIT].body  # so that no collector closes it
+        agent.run_for(100)
+        assert ended == [UNIT] and agent.row() == {}
+        body.close()
+
+    with_agent(run, {"stays": stays})
+
+
 def test_what_cannot_be_started_says_why():
     def run(agent):
         for command, digest, reason, text in (

@@ -52,8 +52,9 @@ def test_the_working_directory(agent):
 
 @with_agent
 def test_it_has_a_session_of_its_own_and_no_descriptor_of_the_agents(agent):
-    agent.desire(workload("sleep", "100"))
-    pid = agent.pid()
+    with open("/proc/self/stat"):  # which MicroPython would leave to its children
+        agent.desire(workload("sleep", "100"))
+        pid = agent.pid()
     stat = proc.read_stat(pid)
     assert (stat.group, stat.session) == (pid, pid)
     agent.run_until(lambda: files.read_small("/proc/%d/comm" % pid) == b"sleep\n")
