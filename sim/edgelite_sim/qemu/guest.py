@@ -32,6 +32,7 @@ RUN_TIMEOUT_S = 30
 SHUTDOWN_TIMEOUT_S = 30
 TAIL_LINES = 15
 POLL_S = 0.05
+ENDING_S = 0.5
 PANIC = "Kernel panic"
 
 # tc by its path: busybox has a small one of its own, which its shell would take first.
@@ -103,7 +104,7 @@ class Guest:
         try:
             self._channel.open(started_s + timeout_s)
         except ChannelError as error:
-            why = f"did not boot within {timeout_s:g} s" if self._may_answer() else "ended while it booted"
+            why = "ended while it booted" if self._has_ended() else f"did not boot within {timeout_s:g} s"
             tail = self.tail()
             self.power_cut()
             raise GuestError(f"the guest {why}: {error}; {tail}") from error
@@ -133,6 +134,10 @@ class Guest:
 
     def is_running(self) -> bool:
         return self._machine is not None and self._machine.is_running()
+
+    def _has_ended(self) -> bool:
+        """Its sockets close a moment before it is gone."""
+        return (self._machine is not None and self._machine.wait(ENDING_S)) or not self._may_answer()
 
     def _may_answer(self) -> bool:
         return self.is_running() and PANIC not in self.console()
