@@ -34,6 +34,6 @@ def builds_are_told(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for head, lines in (("covered", COVERED), ("not covered", NOT_COVERED)):
+    for head, lines in (("this suite covers", COVERED), ("it does not cover", NOT_COVERED)):
         for line in lines:
             terminalreporter.write_line(f"{head}: {line}")
