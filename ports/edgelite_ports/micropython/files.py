@@ -12,7 +12,9 @@ from edgelite_protocol.errors import PlatformError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
+_PIECE_BYTES = 1024
 _KIND_MASK = 0xF000
 _DIRECTORY = 0x4000
 
@@ -21,12 +23,24 @@ def read_bytes(path: str, size_bytes_max: int) -> bytes:
     """All of it; PlatformError where it can't be read or is larger than `size_bytes_max`."""
     try:
         with open(path, "rb") as file:
-            data = file.read(size_bytes_max + 1)
+            data = b"".join(_pieces(file, size_bytes_max + 1))
     except OSError as error:
         raise PlatformError("cannot read " + path + ": " + describe(error.errno or 0))
     if len(data) > size_bytes_max:
         raise PlatformError(path + " has more than %d bytes" % size_bytes_max)
     return data
+
+
+def _pieces(file: "Any", size_bytes_max: int) -> "list[bytes]":
+    """MicroPython's `read` takes the memory that it is asked for, whatever there is to read."""
+    pieces: list[bytes] = []
+    while size_bytes_max > 0:
+        piece = file.read(min(size_bytes_max, _PIECE_BYTES))
+        if not piece:
+            break
+        size_bytes_max -= len(piece)
+        pieces.append(piece)
+    return pieces
 
 
 def is_missing(path: str) -> bool:
