@@ -310,6 +310,36 @@ def test_a_killed_process_is_started_again(play_on_both: Callable[[Scene], None]
     play_on_both(scene)
 
 
+def test_a_node_changes_its_interpreter_under_running_workloads(play: Callable[[Scene], None], tmp_path: Path) -> None:
+    async def scene(site: Site) -> None:
+        pid_file, go = tmp_path / "pid", tmp_path / "go"
+        await site.apply("steady.yaml", pod("steady", f"echo $$ >> {pid_file}; exec sleep 1000"))
+        script = f"while [ ! -e {go} ]; do sleep 0.1; done; exit 7"
+        await site.apply("short.yaml", pod("short", script, restartPolicy="Never"))
+        for name in ("steady", "short"):
+            await phase(site, name, "Running")
+        pid = pid_file.read_text()
+        own_words = site.agent_words
+        for words in (micropython_site.agent_words(), own_words, micropython_site.agent_words()):
+            await site.processes[NODE].end(signal.SIGKILL)
+            if words is own_words:
+                go.touch()  # it ends while nobody looks, started by the one and awaited by the other
+                await asyncio.sleep(0.5)
+            site.agent_words = words
+            await site.start_agent(NODE)
+            runtime = "micropython" if words is not own_words else "cpython"
+            told = "/api/v1/nodes/" + NODE
+            await site.until("it says what it runs on", lambda: f"edgelite://{runtime}" in json.dumps(site.get(told)))  # noqa: B023
+        await phase(site, "short", "Failed")
+        assert container_state(site, "short")["terminated"]["exitCode"] == 7
+        assert pid_file.read_text() == pid and restarts(site, "steady") == 0 and not is_gone(int(pid))
+        for name in ("steady", "short"):
+            await site.command("delete", "pod", name, "--timeout", "20")
+        assert is_gone(int(pid))
+
+    play(scene)
+
+
 METER = "/apis/devices.kubeedge.io/v1beta1/namespaces/default/devices/meter"
 
 

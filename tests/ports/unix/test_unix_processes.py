@@ -4,6 +4,7 @@ import gc
 
 from unix_bench import UNIT, lives, monotonic_ms, new_directory, with_agent, workload
 
+from edgelite_ports.posix import command as command_of_posix
 from edgelite_ports.posix import files, proc, system
 from edgelite_protocol import messages as m
 
@@ -99,6 +100,8 @@ def test_what_cannot_be_started_has_a_name(agent):
         ("/tmp", "PermissionDenied"),
         (other_machine, "ExecFormat"),
     ):
+        if reason == "ExecFormat" and command_of_posix._has_emulators():
+            continue  # the kernel may run it, so nobody can tell beforehand
         agent.run(workload(command), "failed")
         assert agent.status()[m.STATUS_CONTAINER_REASON] == reason, (command, agent.status())
         assert command.split("/")[-1] in agent.status()[m.STATUS_CONTAINER_MESSAGE]
