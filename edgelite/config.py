@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HUB_PORT = 7444
 LINES_MAX = 16  # serial lines of one gateway
-BAUD_MIN, BAUD_MAX = 1200, 4_000_000
+BAUD_MIN, BAUD_MAX = 9600, 4_000_000  # slower, one frame takes longer than a silent link is waited for
 ADDRESS_MAX = 254
 HUBS_MAX = 8  # addresses of one hub; each is tried in turn
 TEXT_BYTES_MAX = 65536

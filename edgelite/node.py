@@ -187,7 +187,7 @@ class Node(Owner):
             client.renew()
             return client
         self._hello_journal_id = self.journal.journal_id
-        return NodeSession(self._hello(now_ms), Limits(self._platform.frame_bytes_max), now_ms)
+        return NodeSession(self._hello(now_ms), Limits(self._frame_bytes_max()), now_ms)
 
     def session_event(self, event: object, now_ms: int) -> None:
         handler = _HANDLERS.get(type(event))
@@ -216,6 +216,14 @@ class Node(Owner):
 
         counters = Counters(self.journal, context.random_bytes)
         return SerialLink(settings, keys, counters, self._emit, context.random_bytes)
+
+    def _frame_bytes_max(self) -> int:
+        size_bytes_max = self._platform.frame_bytes_max
+        if self._config.link is None:
+            return size_bytes_max
+        from edgelite.serial_link import frame_bytes_max
+
+        return frame_bytes_max(self._config.link.baud, size_bytes_max)
 
     def _make_gateway(self, context: Context) -> "Gateway | None":
         if not self._config.gateway:

@@ -30,7 +30,18 @@ FINISHING = 5  # Link wants it closed: what it has said still goes
 CLOSING = 6  # the port closes the UART
 ABANDONED = 7  # closed before the port heard of it
 
+_FRAME_BYTES_LEAST = 2048
+_FRAME_PARTS = (16, 100)  # of the baud rate: the bytes of two seconds, less what the layers below add
 _RETRY_MS = 1_000  # while no number can be reserved
+_RESERVE_MS = 20_000  # a card that stalls takes seconds; longer, and it fails
+NO_NUMBER = "no session may begin while the journal cannot be written: a number of it might come twice"
+
+
+def frame_bytes_max(baud: int, size_bytes_max: int) -> int:
+    """The largest frame to take over a line: one in two seconds, since nothing overtakes a frame that has begun, and a
+    peer that owes an answer is waited for 15 s."""
+    over, parts = _FRAME_PARTS
+    return min(size_bytes_max, max(_FRAME_BYTES_LEAST, baud * over // parts))
 
 
 class SerialLink(Channel):
@@ -52,6 +63,7 @@ class SerialLink(Channel):
         self._emit = emit
         self._random_bytes = random_bytes
         self._counter = 0
+        self._give_up_ms = 0  # reserving it
         self._reason = ""
         self._reader = PacketReader(line.PACKET_BYTES_MAX)
         self._line: line.LineEnd | None = None
@@ -64,6 +76,7 @@ class SerialLink(Channel):
     def open(self, now_ms: int) -> None:
         self._reason = ""
         self.state = RESERVING
+        self._give_up_ms = now_ms + _RESERVE_MS
         self._reserve()
 
     def close(self, now_ms: int) -> None:
@@ -79,7 +92,9 @@ class SerialLink(Channel):
         """After Link's own step; the next deadline."""
         if self.state == RESERVING:
             self._reserve()
-            return None if self.state == OPENING else now_ms + _RETRY_MS
+            if self.state == RESERVING and now_ms >= self._give_up_ms:
+                self.closed(NO_NUMBER, now_ms)
+            return now_ms + _RETRY_MS if self.state == RESERVING else None
         if self.state == ABANDONED:
             self.closed("closed", now_ms)
         end = self._line

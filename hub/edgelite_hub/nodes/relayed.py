@@ -155,7 +155,7 @@ class RelayedConnection(NodeConnection):
         if self._key is not None:
             self.fleet.relay_limiter.failed(self._peer(), now_ms)
         line = f"gateway {self._gateway.node}, node key {self._peer().rpartition('/')[2]}: {code}: {text}"
-        self.fleet.complain(self._peer(), code, line, now_ms)
+        self.fleet.complain(f"gateway {self._gateway.node}", code, line, now_ms)  # not by key: it may make those up
         self._has_ended = True
         self._unsent += relay.end(f"{code}: {text}")
         self.receive_eof(now_ms)

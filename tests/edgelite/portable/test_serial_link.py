@@ -69,6 +69,17 @@ def test_a_node_waits_for_its_number_and_asks_for_no_line_before():
     assert world.run(lambda: node.upper.events == ["opened"])
 
 
+def test_a_medium_that_fails_is_told_and_tried_again():
+    world = World(1)
+    node = world.nodes[0]
+    node.counters.held = True
+    world.open_all()
+    assert world.run(lambda: node.upper.events == [serial_link.NO_NUMBER])
+    node.counters.held = False
+    world.open_all()
+    assert world.run(lambda: node.upper.events[-1] == "opened")
+
+
 def test_each_connection_has_a_number_of_its_own():
     world = live()
     node = world.nodes[0]
@@ -238,3 +249,9 @@ def test_what_is_asked_of_the_port():
 
 def test_credit_grows_with_the_line():
     assert [gateway.credit_of(baud) for baud in (1200, 9600, 57600, 115200, 921600)] == [2, 2, 11, 16, 16]
+
+
+def test_a_frame_takes_two_seconds_at_most_where_that_is_enough_to_work_with():
+    rows = ((9600, 2048), (19200, 3072), (115200, 16384), (4_000_000, 16384))
+    assert [serial_link.frame_bytes_max(baud, 16384) for baud, _ in rows] == [size for _, size in rows]
+    assert serial_link.frame_bytes_max(115200, 4096) == 4096
