@@ -25,7 +25,7 @@ class Dispatcher:
     """`artifacts`, `identity`, `connections` and `log` are the port's own; `runtimes` has, by the name that hello
     announces, objects with `start`, `adopt`, `signal` and `remove`, each given its effect (`remove` through
     the worker). `worker` has `submit(lane, work, done)`: `work()` may block, `done(result, error)` comes on the loop,
-    at once or later."""
+    at once or later. A storage may have `sync_later(done)` of its own."""
 
     def __init__(
         self,
@@ -76,7 +76,11 @@ class Dispatcher:
             else:
                 self._node.sync_failed(effect.token, _text(error), self._now_ms())
 
-        self._worker.submit(LANE_DISK, self._storage.sync, done)
+        later = getattr(self._storage, "sync_later", None)
+        if later is None:
+            self._worker.submit(LANE_DISK, self._storage.sync, done)
+        else:
+            later(done)
 
     def _install(self, effect: effects.InstallArtifact) -> None:
         def done(_result: object, error: "BaseException | None") -> None:

@@ -11,6 +11,7 @@ EAGAIN = 11
 EACCES = 13
 EEXIST = 17
 ENOTDIR = 20
+EINVAL = 22
 ENOSPC = 28
 EROFS = 30
 EPIPE = 32
@@ -30,7 +31,7 @@ _TEXTS = {
     19: "no such device",
     ENOTDIR: "not a directory",
     21: "is a directory",
-    22: "invalid argument",
+    EINVAL: "invalid argument",
     23: "too many open files in system",
     24: "too many open files",
     25: "inappropriate ioctl for device",

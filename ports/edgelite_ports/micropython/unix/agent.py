@@ -19,7 +19,6 @@ from edgelite_ports.common.options import HELP, parse_options
 from edgelite_ports.common.sd_notify import Notifier
 from edgelite_ports.common.state import NotJoinedError
 from edgelite_ports.micropython.connections import make_connections
-from edgelite_ports.micropython.file_storage import FileStorage
 from edgelite_ports.micropython.identity import Identity
 from edgelite_ports.micropython.loop import READABLE, Loop
 from edgelite_ports.micropython.resolver import Resolver
@@ -31,6 +30,7 @@ from edgelite_ports.micropython.unix.artifacts import ArtifactStore
 from edgelite_ports.micropython.unix.capabilities import capabilities
 from edgelite_ports.micropython.unix.log import Log
 from edgelite_ports.micropython.unix.state import State, default_path
+from edgelite_ports.micropython.unix.storage import LinuxStorage
 from edgelite_ports.micropython.worker import Worker
 from edgelite_ports.posix.logs import LogStore
 from edgelite_ports.posix.places import Places
@@ -67,7 +67,7 @@ class Agent:
         self._signals = libc.signal_descriptor((SIGHUP, SIGINT, SIGTERM, SIGCHLD))
         self.loop = Loop(clock.monotonic_ms)
         self._stop_deadline_ms: int | None = None
-        storage = FileStorage(state.below("journal"), libc.sync_directory)
+        storage = LinuxStorage(state.below("journal"), self.loop)
         artifacts = ArtifactStore(state.below("artifacts"))
         log_files = LogStore(state.below("logs"), lambda text: log("warning", text))
         logs = RingLogs(log_files)

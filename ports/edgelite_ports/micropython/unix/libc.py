@@ -150,6 +150,20 @@ def system_figure(name: int) -> int:
     return int(function("l", "sysconf", "i")(name))  # type: ignore[operator]
 
 
+def event_descriptor() -> int:
+    """A descriptor that counts (eventfd(2))."""
+    return check(function("i", "eventfd", "Ii")(0, O_NONBLOCK | O_CLOEXEC))  # type: ignore[operator]
+
+
+def read_event(descriptor: int) -> None:
+    """Forget what was counted."""
+    try:
+        read(descriptor, 8)
+    except OSError as error:
+        if error.errno != EAGAIN:
+            raise
+
+
 def signal_descriptor(numbers: "tuple[int, ...]") -> int:
     """Block these signals and give a descriptor that reads them (signalfd(2))."""
     bits = 0
