@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgelite_cli.constants import Modules
 from edgelite_cli.failure import Failure
 
 MPY_VERSION = 6  # of MicroPython 1.19 to at least 1.28; what it is for native code is in the file's third byte
 COMPILE_TIMEOUT_S = 60
+WITHOUT_LINES = 3  # mpy-cross's -O3
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +113,39 @@ def find_compiler(named: str | None) -> str:
 
 def compile_all(sources: Sequence[Source], compiler: str, architecture: str) -> Iterator[tuple[str, bytes]]:
     """(target, compiled) of each; Failure where the compiler makes another version than devices of ours read."""
+    texts = prepared(sources)
     with tempfile.TemporaryDirectory(prefix="edgelite-bundle-") as folder:
         for source in sources:
             target = source.target.removesuffix(".py") + ".mpy"
-            out = Path(folder) / "module.mpy"
+            path, out = Path(folder) / "module.py", Path(folder) / "module.mpy"
+            path.write_text(texts[source.target])
             command = [compiler, f"-O{source.optimisation}", "-s", source.target, "-o", str(out)]
             command += [f"-march={architecture}"] if architecture else []
-            _run([*command, str(source.path)])
+            _run([*command, str(path)], source.target)
             yield target, _checked(out.read_bytes(), compiler)
 
 
-def _run(command: list[str]) -> None:
+def prepared(sources: Sequence[Source]) -> dict[str, str]:
+    """The text of each, by its target. Where lines' numbers are left out, constants are put where they are used."""
+    texts = {source.target: source.path.read_text() for source in sources}
+    modules = Modules({_dotted(target): text for target, text in texts.items()})
+    for source in sources:
+        if source.optimisation >= WITHOUT_LINES:
+            texts[source.target] = modules.fold(_dotted(source.target))
+    return texts
+
+
+def _dotted(target: str) -> str:
+    return target.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _run(command: list[str], what: str) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Failure(f"cannot run {command[0]}: {error}") from error
     if done.returncode != 0:
-        raise Failure(f"{command[0]} cannot compile {command[-1]}:\n{done.stdout}{done.stderr}".rstrip())
+        raise Failure(f"{command[0]} cannot compile {what}:\n{done.stdout}{done.stderr}".rstrip())
 
 
 def _checked(compiled: bytes, compiler: str) -> bytes:
