@@ -1,19 +1,24 @@
-"""One channel over the MicroPython port's own sockets: connection_peer.py KIND HOST PORT STATE [COUNT [SENT]]
+"""One channel over the MicroPython port's own sockets:
 
-Sends SENT bytes (0 to 250 again and again; COUNT by default) and reads COUNT of that form; STATE is a joined state directory for the kind
-"tls". Prints "opened", then "received: N" when all of them have come, at last "closed: REASON".
+    connection_peer.py KIND HOST PORT STATE [COUNT [SENT]]
+
+Sends SENT bytes (0 to 250 again and again; COUNT by default) and reads COUNT of that form; STATE is a joined state
+directory for the kind "tls". It needs no ffi. Prints "opened", then "received: N" when all of them have come, at last "closed: REASON".
 """
 
-import os
 import sys
+import time
 
 from edgelite.effects import Channel, Open
+from edgelite_ports.common.state import StateDirectory
+from edgelite_ports.micropython import files
 from edgelite_ports.micropython.connections import make_connections
 from edgelite_ports.micropython.identity import Identity
 from edgelite_ports.micropython.loop import Loop
-from edgelite_ports.micropython.resolver import Resolver
-from edgelite_ports.micropython.unix import clock, names
-from edgelite_ports.micropython.unix.state import State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PATTERN = bytes(range(251))
 
@@ -47,22 +52,28 @@ class Echoed(Channel):
         self.end = reason
 
 
+def now_ms() -> int:
+    return int(time.ticks_ms())  # type: ignore[attr-defined]
+
+
+def resolve(host: str, done: "Callable[[list[str], str], None]") -> None:
+    done([host], "")
+
+
 def main(kind: str, host: str, port: str, state: str, count: str = "0", sent: str = "") -> None:
-    loop = Loop(clock.monotonic_ms)
-    resolver = Resolver(loop, clock.monotonic_ms, os.urandom, names.configuration)
-    identity = Identity(State(state))
-    connections = make_connections(loop, resolver.lookup, identity.tls_context, clock.monotonic_ms)
+    loop = Loop(now_ms)
+    identity = Identity(StateDirectory(state, files))
+    connections = make_connections(loop, resolve, identity.tls_context, now_ms)
     channel = Echoed(int(count), int(sent or count))
     connections.open(Open(channel, (kind, host, int(port))))
     while not channel.end:
-        resolver.step(clock.monotonic_ms())
-        connections.step(clock.monotonic_ms())
+        connections.step(now_ms())
         if channel.end:
             break
         if channel.count and channel.got == channel.count:
             connections.close(channel)
         else:
-            loop.wait(clock.monotonic_ms() + 50)
+            loop.wait(now_ms() + 50)
     print("closed: " + channel.end)  # noqa: T201
 
 

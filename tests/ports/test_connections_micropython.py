@@ -18,6 +18,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from certificates import PAST, Authority
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "micropython"))
+import runtime as pinned
 from micropython_site import HEAP, environment, micropython
 
 PEER = str(Path(__file__).parent / "connection_peer.py")
@@ -62,9 +65,12 @@ class World:
 
     def run(self, kind: str, port: int, count: int = 0, sent: int | None = None) -> list[str]:
         """What connection_peer.py tells."""
+        return self.run_under([*micropython(), *HEAP], kind, port, count, sent)
+
+    def run_under(self, runtime: list[str], kind: str, port: int, count: int = 0, sent: int | None = None) -> list[str]:
         counts = [str(count), str(count if sent is None else sent)]
         done = subprocess.run(
-            [*micropython(), *HEAP, PEER, kind, "127.0.0.1", str(port), str(self.state), *counts],
+            [*runtime, PEER, kind, "127.0.0.1", str(port), str(self.state), *counts],
             env=environment(),
             capture_output=True,
             text=True,
@@ -198,6 +204,19 @@ def test_an_identity_that_is_none(world: World) -> None:
     good = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
     (world.state / "identity" / "node.key").write_text(good)
     assert "cannot load the node's identity" in world.run("tls", port)[0]
+
+
+def test_a_build_that_does_not_tell_how_far_the_handshake_is(world: World) -> None:
+    """MicroPython's own build of Mbed TLS keeps no certificate of the peer, has TLS 1.2 alone and no PEM."""
+    words = pinned.command()
+    assert world.run_under(words, "tls", world.serve(echo, world.tls()), COUNT) == WHOLE
+    assert world.run_under(words, "tls", world.serve(slow_echo, world.tls()), COUNT) == WHOLE
+    foreign = Authority.make("another CA")
+    told = world.run_under(words, "tls", world.serve(echo, world.tls(foreign)), 100)
+    assert told[-1] == "closed: certificate of another hub"
+    assert "received: 100" not in told
+    told = world.run_under(words, "tls", world.serve(echo, world.tls(dns_name="printer")), 100)
+    assert told[-1] == "closed: certificate of something that is no hub"
 
 
 def test_the_dates_of_these_tests_are_those_of_a_hub() -> None:

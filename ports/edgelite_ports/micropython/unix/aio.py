@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 EVENTS_MAX = 8  # at once; a sync of the journal has two or three files
-_NUMBERS = {  # of the system calls io_setup, io_getevents, io_submit
-    "x86_64": (206, 208, 209),
-    "aarch64": (0, 4, 2),
-    "armv7l": (243, 245, 246),
-    "armv6l": (243, 245, 246),
-    "armv8l": (243, 245, 246),
+# Of the system calls io_setup, io_getevents, io_submit, by size of a pointer and the kernel's machine, which may be wider.
+_ARM = (243, 245, 246)
+_NUMBERS = {
+    (8, "x86_64"): (206, 208, 209),
+    (8, "aarch64"): (0, 4, 2),
+    (4, "aarch64"): _ARM,
+    (4, "armv8l"): _ARM,
+    (4, "armv7l"): _ARM,
+    (4, "armv6l"): _ARM,
 }
 _EIO, _ENOSYS = 5, 38
 _FSYNC, _FDSYNC = 2, 3
@@ -32,10 +35,10 @@ class FsyncQueue:
     readable when something has."""
 
     def __init__(self) -> None:
-        machine = libc.system_names()[1]
-        if machine not in _NUMBERS or (machine == "aarch64" and struct.calcsize("P") == 4):
+        numbers = _NUMBERS.get((struct.calcsize("P"), libc.system_names()[1]))
+        if numbers is None:
             raise OSError(_ENOSYS)
-        setup, self._get_events, self._submit = _NUMBERS[machine]
+        setup, self._get_events, self._submit = numbers
         call: Any = libc.function("l", "syscall", "lLLLLL")
         self._call = call
         context = bytearray(8)  # an aio_context_t is a pointer
