@@ -3,7 +3,8 @@
     connection_peer.py KIND HOST PORT STATE [COUNT [SENT]]
 
 Sends SENT bytes (0 to 250 again and again; COUNT by default) and reads COUNT of that form; STATE is a joined state
-directory for the kind "tls". It needs no ffi. Prints "opened", then "received: N" when all of them have come, at last "closed: REASON".
+directory for the kind "tls". It needs no ffi. Prints "opened", then "received: N" when all of them
+have come, at last "closed: REASON".
 """
 
 import sys

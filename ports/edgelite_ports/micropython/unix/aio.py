@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 EVENTS_MAX = 8  # at once; a sync of the journal has two or three files
-# Of the system calls io_setup, io_getevents, io_submit, by size of a pointer and the kernel's machine, which may be wider.
+# Of the system calls io_setup, io_getevents, io_submit; by the size of a pointer and the kernel's machine, which may be
+# a wider one.
 _ARM = (243, 245, 246)
 _NUMBERS = {
     (8, "x86_64"): (206, 208, 209),
