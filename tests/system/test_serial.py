@@ -38,14 +38,15 @@ Scene = Callable[["SerialSite"], Awaitable[None]]
 class SerialSite(Site):
     """A hub, a gateway with a network, and nodes that have only the line."""
 
-    def __init__(self, folder: Path, noise: Noise | None, words: list[str]) -> None:
+    def __init__(self, folder: Path, words: list[str], noise: Noise | None, baud: int) -> None:
         super().__init__(folder)
-        self.line = SharedLine(len(NODES), noise)
+        self.baud = baud or BAUD
+        self.line = SharedLine(len(NODES), noise, baud)
         self.node_words = words
 
     async def begin(self) -> None:
         await self.start_hub()
-        settings = f"backoff_cap_ms = 1000\ngateway = {self.line.gateway_path}:{BAUD}\n"
+        settings = f"backoff_cap_ms = 1000\ngateway = {self.line.gateway_path}:{self.baud}\n"
         await self.join(GATEWAY, await self.token(), self.node_port, settings)
         await self.start_agent(GATEWAY)
         for number, name in enumerate(NODES):
@@ -61,7 +62,7 @@ class SerialSite(Site):
         state.mkdir(mode=0o700)
         rows = [f"{ours} = {keys[theirs]}\n" for ours, theirs in KEY_NAMES.items()]
         (state / "oscore.conf").write_text("".join(rows))
-        line = f"link = serial:{self.line.node_paths[number]}:{BAUD}\nlink_address = {number + 1}\n"
+        line = f"link = serial:{self.line.node_paths[number]}:{self.baud}\nlink_address = {number + 1}\n"
         (state / "agent.conf").write_text(f"node = {name}\n{line}backoff_cap_ms = 1000\n")
 
     async def start_serial_agent(self, name: str) -> Process:
@@ -83,11 +84,12 @@ class SerialSite(Site):
 
 @pytest.fixture(params=["cpython", "micropython"])
 def play(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None]:
-    """Run a scene with nodes of either runtime; the gateway is CPython's."""
+    """Run a scene with nodes of either runtime; the gateway is CPython's. Where a scene takes long, it is run with the
+    one of them that is slower at what it is about."""
     words = micropython_site.agent_words() if request.param == "micropython" else []
 
-    def run(scene: Scene, noise: Noise | None = None) -> None:
-        asyncio.run(staged(SerialSite(tmp_path, noise, words), scene))
+    def run(scene: Scene, noise: Noise | None = None, baud: int = 0) -> None:
+        asyncio.run(staged(SerialSite(tmp_path, words, noise, baud), scene))
 
     return run
 
@@ -132,6 +134,7 @@ def test_each_node_is_its_own_and_the_gateway_reads_nothing(play: Callable[..., 
     play(scene)
 
 
+@pytest.mark.parametrize("play", ["micropython"], indirect=True)
 def test_through_noise(play: Callable[..., None]) -> None:
     """About one long packet of three is spoilt, of some hundred bytes each."""
 
@@ -144,6 +147,20 @@ def test_through_noise(play: Callable[..., None]) -> None:
         await site.command("delete", "pod", "noisy", "--now")
 
     play(scene, Noise(7, lost=0.0008, flipped=0.0008, invented=0.0008))
+
+
+@pytest.mark.parametrize("play", ["cpython"], indirect=True)
+def test_a_slow_line_stays_alive_under_all_that_it_carries(play: Callable[..., None]) -> None:
+    """9,600 baud, paced: a Pod of nearly 2 KB goes down and output of 4 KB comes up, each for seconds."""
+
+    async def scene(site: SerialSite) -> None:
+        await site.apply("pod.yaml", pod("long", NODES[0], f"seq 1 1000; exec sleep 1000; # {'x' * 1400}"))
+        await is_running(site, "long")
+        assert await site.command("logs", "long") == "".join(f"{number}\n" for number in range(1, 1001))
+        assert site.boots_of_session(NODES[0]) == 1, "one session all the time"
+        await site.command("delete", "pod", "long", "--now")
+
+    play(scene, baud=9600)
 
 
 METER = """
@@ -180,6 +197,7 @@ def stored_counts(site: SerialSite) -> list[int]:
     return [int(item["value"]) for item in items]
 
 
+@pytest.mark.parametrize("play", ["micropython"], indirect=True)
 def test_a_gateway_is_killed_and_comes_back(play: Callable[..., None]) -> None:
     """And the line is cut for a while. The meter's own log judges: each answered read is at the hub, once."""
 
@@ -208,6 +226,7 @@ def test_a_gateway_is_killed_and_comes_back(play: Callable[..., None]) -> None:
     play(scene)
 
 
+@pytest.mark.parametrize("play", ["cpython"], indirect=True)
 def test_a_deleted_node_is_out(play: Callable[..., None]) -> None:
     async def scene(site: SerialSite) -> None:
         await site.command("delete", "node", NODES[1])
