@@ -84,8 +84,8 @@ class SerialSite(Site):
 
 @pytest.fixture(params=["cpython", "micropython"])
 def play(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None]:
-    """Run a scene with nodes of either runtime; the gateway is CPython's. Where a scene takes long, it is run with the
-    one of them that is slower at what it is about."""
+    """Run a scene with nodes of either runtime; the gateway is CPython's. A scene that takes long is run with one of
+    them."""
     words = micropython_site.agent_words() if request.param == "micropython" else []
 
     def run(scene: Scene, noise: Noise | None = None, baud: int = 0) -> None:
