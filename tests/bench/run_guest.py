@@ -27,8 +27,8 @@ BOOTS = 3
 GOALS = {
     ("cpython", "idle Rss kB"): 12 * 1024,
     ("micropython", "idle Rss kB"): 4 * 1024,
-    ("cpython", "installed bytes"): 1_000_000,
-    ("micropython", "installed bytes"): 1_000_000,
+    ("cpython", "bundle, unpacked, bytes"): 1_000_000,
+    ("micropython", "bundle, unpacked, bytes"): 1_000_000,
 }
 
 PAGE = """# What a node needs
@@ -47,7 +47,8 @@ Each row is of the agent's process alone. kB are 1024 bytes.
 - **loaded**: {processes} processes, {devices} Modbus devices, and 1 MiB of telemetry that waited for the hub: first
   without a link, then with it, when all has been handed over. VmHWM is the most that it ever took.
 - **recovering 4 MiB**: the most from its start until it rests, when every file of a 4 MiB journal is in use.
-- **installed bytes**: the bundle, unpacked; for CPython with sources and byte code. The interpreter is not in it.
+- **bundle, installed**: without the interpreter. CPython's install.sh adds byte code to the sources, which spares each
+  start the compiler; MicroPython's bundle is byte code.
 - **instructions to start**: of the agent's process until it rests in its loop, without a network to try.
 
 A goal that is missed says so, with what by.
@@ -59,11 +60,18 @@ def tell(text: str) -> None:
 
 
 async def measured(runtime: str, boots: int) -> dict[str, float]:
+    known: set[str] = set()
+
+    def tell_new(figures: dict[str, float]) -> None:
+        for name in figures.keys() - known:
+            tell(f"{runtime}: {name} {number(figures[name])}")
+        known.update(figures)
+
     with tempfile.TemporaryDirectory(prefix="edgelite-bench-") as folder:
         site = Site(Path(folder))
         try:
             await asyncio.gather(site.start_hub(), site.start_meter())
-            return await budget.measure(site, runtime, FILL.read_text(), boots, is_short=False)
+            return await budget.measure(site, runtime, FILL.read_text(), boots, False, tell_new)
         finally:
             await site.stop()
 

@@ -18,7 +18,7 @@ from edgelite_sim.qemu.recipe import Recipe, RecipeError
 
 MODULES_PLACE = "usr/lib/edgelite-modules"
 BUSYBOX = "usr/bin/busybox"
-_BUILDER = "2"  # of this file; another one makes every image anew
+_BUILDER = "3"  # of this file; another one makes every image anew
 _SQUASH = ("-noappend", "-all-root", "-no-progress", "-quiet", "-mkfs-time", "0", "-all-time", "0", "-comp", "zstd")
 
 
@@ -32,8 +32,12 @@ class Image:
     root: Path
     agent: Path
 
+    def bundle_bytes(self, port: str = "linux") -> int:
+        """What a port's bundle takes unpacked; the interpreter is not in it."""
+        return int((self.agent.parent / f"bundle-bytes-{port}").read_text())
+
     def installed_bytes(self, port: str = "linux") -> int:
-        """What a port's bundle takes unpacked, byte code included; the interpreter is not in it."""
+        """The same with the byte code that CPython's install.sh adds."""
         return int((self.agent.parent / f"installed-bytes-{port}").read_text())
 
 
@@ -168,6 +172,7 @@ def agent_disk(recipe: Recipe) -> Path:
         for port, place in part.table("bundles").items():
             installed = top / place
             unpack_bundle(port, installed, folder / "bundle.tar.gz")
+            (folder / f"bundle-bytes-{port}").write_text(str(size_bytes(installed)))
             if port == "linux":
                 compile_python(installed / "lib", installed, mount)
             (folder / f"installed-bytes-{port}").write_text(str(size_bytes(installed)))

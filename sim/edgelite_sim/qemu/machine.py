@@ -25,8 +25,8 @@ class Hardware:
 
     memory_mb      of RAM; Debian's kernel needs 64
     network        the host's loopback is 10.0.2.2 in the guest, which is 10.0.2.15
-    counted        run one instruction a nanosecond of guest time, which makes time a count of instructions that is
-                   repeatable within 1 %. Idle time passes at once, so nothing may wait for the host
+    counted        run one instruction a nanosecond of guest time, which makes the CPU time of a process a count of
+                   its instructions, repeatable within 1 %; idle time is the host's
     clock          where the real-time clock starts, as "2026-01-01T00:00:00"; "" for the host's
     """
 
@@ -40,7 +40,7 @@ class Hardware:
         if self.network:
             words += ["-netdev", "user,id=network", "-device", "virtio-net-device,netdev=network"]
         if self.counted:
-            words += ["-icount", "shift=0,sleep=off"]
+            words += ["-icount", "shift=0"]
         if self.clock:
             words += ["-rtc", f"base={self.clock}"]
         return words

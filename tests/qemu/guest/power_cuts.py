@@ -60,6 +60,7 @@ for text in facts.damaged:
     print(text)
 """
 
+# A long timeout: an answer that a node has given up waiting for is read in the meter's log, and nowhere else.
 METER = """apiVersion: devices.kubeedge.io/v1beta1
 kind: DeviceModel
 metadata: {name: counter}
@@ -73,7 +74,7 @@ metadata: {name: meter-@NODE@}
 spec:
   deviceModelRef: {name: counter}
   nodeName: "@NODE@"
-  protocol: {protocolName: modbus, configData: {ip: @HOST@, port: @PORT@, slaveID: 1}}
+  protocol: {protocolName: modbus, configData: {ip: @HOST@, port: @PORT@, slaveID: 1, timeoutMs: 20000}}
   properties:
   - name: answered_reads
     collectCycle: 250
@@ -286,7 +287,7 @@ class Rounds:
         if len(set(stored)) != len(stored):
             self._complain(f"stored twice: {sorted(one for one in set(stored) if stored.count(one) > 1)[:10]}")
         if lost := required - set(stored):
-            self._complain(f"{len(lost)} readings are lost, such as {sorted(lost)[:10]}")
+            self._complain(f"{len(lost)} readings are lost, such as {self._moments(lost)}")
         if invented := set(stored) - {count for count, _ in self._answered()}:
             self._complain(f"stored and never read: {sorted(invented)[:10]}")
 
@@ -294,6 +295,15 @@ class Rounds:
         """(count, unix ms) as the meter noted them; a last line may be half written."""
         lines = [line.split() for line in self.meter_log.read_text().splitlines()]
         return [(int(words[0]), int(words[1])) for words in lines if len(words) == 2]
+
+    def _moments(self, counts: set[int]) -> str:
+        """Readings, and how long before the next cut each was."""
+        shown = []
+        for count, at_ms in self._answered():
+            if count in counts:
+                left_ms = min((cut_ms - at_ms for cut_ms in self.cuts_ms if cut_ms >= at_ms), default=0)
+                shown.append(f"{count} ({left_ms} ms before a cut)")
+        return ", ".join(shown[:10])
 
     def _required(self) -> set[int]:
         spared_ms = GROUP_WINDOW_MS + SLACK_MS
