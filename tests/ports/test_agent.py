@@ -196,6 +196,29 @@ def test_a_silent_link_is_noticed(hub: HubPeer, site: AgentSite) -> None:
     wait_until(lambda: len(hub.hellos) == 2, timeout_s=8, what=site.log)
 
 
+def test_a_hub_by_name(hub: HubPeer, site: AgentSite) -> None:
+    site.configure(node=site.name, hub=f"localhost:{hub.port}")
+    site.start()
+    wait_until(hub.live, what=site.log)
+
+
+def test_a_hub_whose_name_there_is_not(hub: HubPeer, site: AgentSite) -> None:
+    """`.invalid` is no name anywhere (RFC 6761); without a name server it is the server that does not answer."""
+    site.configure(node=site.name, hub=f"hub.invalid:{hub.port}, 127.0.0.1:{hub.port}", backoff_base_ms=50)
+    site.start()
+    wait_until(hub.live, timeout_s=40, what=site.log)
+    assert "no link to the hub: " in site.log()
+
+
+def test_interrupting_it_stops_it(hub: HubPeer, site: AgentSite) -> None:
+    site.start()
+    wait_until(hub.live, what=site.log)
+    os.kill(site.pid, signal.SIGINT)
+    assert site.process is not None
+    assert site.process.wait(10) == 0
+    assert ("node_stopping", "") in hub.ends
+
+
 def test_sighup_connects_again(hub: HubPeer, site: AgentSite) -> None:
     site.start()
     wait_until(hub.live, what=site.log)

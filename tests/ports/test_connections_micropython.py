@@ -67,10 +67,18 @@ class World:
         """What connection_peer.py tells."""
         return self.run_under([*micropython(), *HEAP], kind, port, count, sent)
 
-    def run_under(self, runtime: list[str], kind: str, port: int, count: int = 0, sent: int | None = None) -> list[str]:
+    def run_under(
+        self,
+        runtime: list[str],
+        kind: str,
+        port: int,
+        count: int = 0,
+        sent: int | None = None,
+        host: str = "127.0.0.1",
+    ) -> list[str]:
         counts = [str(count), str(count if sent is None else sent)]
         done = subprocess.run(
-            [*runtime, PEER, kind, "127.0.0.1", str(port), str(self.state), *counts],
+            [*runtime, PEER, kind, host, str(port), str(self.state), *counts],
             env=environment(),
             capture_output=True,
             text=True,
@@ -132,6 +140,20 @@ def test_tls_carries_everything_both_ways(world: World, behave: Behaviour, versi
     context = world.tls()
     context.maximum_version = version
     assert world.run("tls", world.serve(behave, context), COUNT) == WHOLE
+
+
+def test_an_address_of_version_6(world: World) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                echo(connection)
+
+        threading.Thread(target=answer, daemon=True).start()
+        words = [*micropython(), *HEAP]
+        told = world.run_under(words, "tcp", int(listener.getsockname()[1]), 1000, host="::1")
+    assert told == ["opened", "received: 1000", "closed: closed"]
 
 
 def test_session_tickets_are_no_data(world: World) -> None:
