@@ -26,6 +26,9 @@ class Storage:
     # without a file system.
     reuses_files = True
 
+    # What the journal reads at once; it bounds what recovery holds in memory. One page of the flash file systems.
+    chunk_bytes = 4096
+
     def names(self) -> list[str]:
         """The files there are, in no order that means anything."""
         raise NotImplementedError

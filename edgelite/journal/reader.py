@@ -7,8 +7,6 @@ from edgelite.storage import Storage
 
 _MAGIC = bytes((layout.RECORD_MAGIC,))
 
-CHUNK_BYTES = 4096  # bounds what recovery holds in memory; one page of the flash file systems
-
 
 class Segment:
     """One segment file as the journal knows it."""
@@ -109,7 +107,7 @@ class Reader:
         start = offset - self._chunk_offset
         if start >= 0 and start + size <= len(self._chunk):
             return start
-        wanted = min(max(size, CHUNK_BYTES), self.end - offset)
+        wanted = min(max(size, self._storage.chunk_bytes), self.end - offset)
         self._chunk = self._storage.read(self.name, offset, wanted)
         self._chunk_offset = offset
         return 0 if len(self._chunk) >= size else -1

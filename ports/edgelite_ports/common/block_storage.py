@@ -68,6 +68,7 @@ class BlockStorage(Storage):
     `BlockStorage.wipe(device)` makes it blank, a person decides that."""
 
     reuses_files = False
+    chunk_bytes = PIECE_BYTES  # a board's heap has no room for more
 
     def __init__(self, device: BlockDevice) -> None:
         self._device = device

@@ -55,7 +55,7 @@ CANNOT = {
 class Agent:
     """PlatformError, CorruptionError and ConfigurationError pass, of the constructor and of `run`."""
 
-    def __init__(self, board: "Any") -> None:
+    def __init__(self, board: "Any", drivers: "tuple[str, ...]" = ()) -> None:
         self._board = board
         config = board.state.load_config()
         link_keys = board.state.load_link_keys(config)
@@ -65,7 +65,14 @@ class Agent:
         logs = RingLogs(ring_bytes=RING_BYTES)
         artifacts = NoArtifacts()
         platform = Platform(
-            *(storage, artifacts, logs, board.random_bytes(16), board.random_bytes, capabilities(board.about())),
+            *(
+                storage,
+                artifacts,
+                logs,
+                board.random_bytes(16),
+                board.random_bytes,
+                capabilities(board.about(), drivers),
+            ),
             writes_outlive_agent=False,
             frame_bytes_max=board.frame_bytes_max,
             link_keys=link_keys,
@@ -89,7 +96,7 @@ class Agent:
             self._board.log("error", "the journal is damaged: " + text + "; what can be read is kept, the hub is told")
         if recovery.fresh:
             self._board.log("info", "a new journal was made")
-        gc.collect()
+        _collect_early()
 
     def step(self) -> "int | None":
         return self._shell.step()
@@ -115,10 +122,11 @@ class Agent:
         self._board.log("warning", text)
 
 
-def run_board(board: "Any") -> None:
-    """Run the agent until a person is needed; what the next start may cure resets the board. Ctrl-C passes."""
+def run_board(board: "Any", drivers: "tuple[str, ...]" = ()) -> None:
+    """Run the agent until a person is needed; what the next start may cure resets the board. Ctrl-C passes. `drivers`:
+    those that a firmware has frozen in beyond what edgelite brings."""
     try:
-        Agent(board).run()
+        Agent(board, drivers).run()
     except (NotJoinedError, ConfigurationError) as error:
         board.log("error", str(error))
     except (PlatformError, CorruptionError) as error:
@@ -130,6 +138,14 @@ def run_board(board: "Any") -> None:
             show(error)
         board.log("error", "the agent failed: " + repr(error) + "; the board starts anew")
         board.reset()
+
+
+def _collect_early() -> None:
+    """Before a quarter of what is free has become garbage: else what lives on lies scattered between it, until no piece
+    is left that is large enough for a frame."""
+    heap: Any = gc  # MicroPython's
+    gc.collect()
+    heap.threshold(heap.mem_free() // 4)
 
 
 def check_room(storage: Storage, config: "Config") -> None:
@@ -145,14 +161,14 @@ def check_room(storage: Storage, config: "Config") -> None:
         )
 
 
-def capabilities(about: "dict[str, object]") -> "dict[str, object]":
+def capabilities(about: "dict[str, object]", drivers: "tuple[str, ...]") -> "dict[str, object]":
     implementation: Any = sys.implementation  # a tuple under MicroPython
     release = ".".join([str(part) for part in implementation[1][:3]])
     told: dict[str, object] = {
         "agent": __version__,
         "runtime": implementation[0] + " " + release,
         "runtimes": ["task"],
-        "drivers": list(installed_drivers(_list_folder)),
+        "drivers": sorted(installed_drivers(_list_folder) + drivers),
         "cannot": CANNOT,
         "cores": 1,
     }

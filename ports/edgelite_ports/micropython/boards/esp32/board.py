@@ -18,8 +18,9 @@ def make(machine: "Any", network: "Any", folder: str = "/edgelite") -> Esp32Boar
     return Esp32Board(machine, network, folder)
 
 
-def main() -> None:
+def main(drivers: "tuple[str, ...]" = ()) -> None:
+    """`drivers`: those that a firmware has frozen in beyond what edgelite brings; files are found."""
     import machine  # type: ignore[import-not-found]  # MicroPython's
     import network  # type: ignore[import-not-found]
 
-    run_board(make(machine, network))
+    run_board(make(machine, network), drivers)

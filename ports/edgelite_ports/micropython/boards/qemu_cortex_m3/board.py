@@ -14,6 +14,7 @@ from edgelite_ports.common.state import StateDirectory
 from edgelite_ports.micropython.boards.clock import TickClock
 from edgelite_ports.micropython.boards.qemu_cortex_m3.block_device import UartBlockDevice
 from edgelite_ports.micropython.boards.qemu_cortex_m3.loop import BoardLoop, BoardUart
+from edgelite_ports.micropython.boards.qemu_cortex_m3.uart import MemoryUart
 from edgelite_ports.micropython.boards.storage_files import StorageFiles
 from edgelite_ports.micropython.boards.uart_line import Lines
 
@@ -77,13 +78,16 @@ class QemuBoard:
 
         machine.reset()
 
-    def _open_uart(self, path: str, settings: "dict[str, Any]") -> BoardUart:
-        if path != "uart1":
-            raise ValueError("this board has uart1 alone")
-        return BoardUart(self._board)
+    def _open_uart(self, path: str, settings: "dict[str, Any]") -> "Any":
+        if path == "uart1":
+            return BoardUart(self._board)
+        if path not in ("uart3", "uart4"):
+            raise ValueError("this board's lines are uart1, uart3 and uart4")
+        return MemoryUart(int(path[4:]))
 
 
-def main() -> None:
+def main(drivers: "tuple[str, ...]" = ()) -> None:
+    """`drivers`: those that the firmware has beyond what edgelite brings."""
     from edgelite_ports.micropython.boards.agent import run_board
 
-    run_board(QemuBoard(__import__(FIRMWARE_MODULE)))
+    run_board(QemuBoard(__import__(FIRMWARE_MODULE)), drivers)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 READABLE = 1
 WRITABLE = 4
 WAIT_MS_MAX = 500  # what the firmware can sleep at once
+POLL_MS = 20  # while there are lines that do not end a wait
 
 
 class BoardUart:
@@ -46,7 +47,8 @@ class BoardLoop:
 
     def wait(self, deadline_ms: "int | None") -> None:
         """Sleep until the UART has something or the deadline has come, at most for WAIT_MS_MAX; then let it be read."""
-        wait_ms = WAIT_MS_MAX if deadline_ms is None else max(0, min(deadline_ms - self._now_ms(), WAIT_MS_MAX))
+        latest_ms = WAIT_MS_MAX if all(isinstance(row[0], BoardUart) for row in self._handlers) else POLL_MS
+        wait_ms = latest_ms if deadline_ms is None else max(0, min(deadline_ms - self._now_ms(), latest_ms))
         self._board.wait_ms(wait_ms)
         for _, handler in list(self._handlers):
             handler(READABLE)

@@ -19,11 +19,12 @@ def make(machine: "Any", network: "Any", folder: str = "/edgelite") -> Rp2Board:
     return Rp2Board(machine, network, folder)
 
 
-def main() -> None:
+def main(drivers: "tuple[str, ...]" = ()) -> None:
+    """`drivers`: those that a firmware has frozen in beyond what edgelite brings; files are found."""
     import machine  # type: ignore[import-not-found]  # MicroPython's
 
     try:
         import network  # type: ignore[import-not-found]
     except ImportError:
         network = None  # a Pico without W: behind a gateway it needs none
-    run_board(make(machine, network))
+    run_board(make(machine, network), drivers)
