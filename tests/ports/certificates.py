@@ -39,10 +39,12 @@ class Authority:
     def der(self) -> bytes:
         return self.certificate.public_bytes(serialization.Encoding.DER)
 
-    def hub(self, dns_name: str = "edgelite-hub", end: datetime.datetime = END) -> tuple[bytes, bytes]:
+    def hub(
+        self, dns_name: str = "edgelite-hub", end: datetime.datetime = END, start: datetime.datetime = START
+    ) -> tuple[bytes, bytes]:
         """(certificate PEM, key PEM) of a TLS server."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name("hub"), self.certificate.subject, key.public_key(), end)
+        builder = _builder(_name("hub"), self.certificate.subject, key.public_key(), end, start)
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(dns_name)]), critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         return _pem(builder.sign(self.key, hashes.SHA256())), key_pem(key)
@@ -68,11 +70,15 @@ class Authority:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, public_key: object, end: datetime.datetime
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: object,
+    end: datetime.datetime,
+    start: datetime.datetime = START,
 ) -> x509.CertificateBuilder:
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer)
     builder = builder.public_key(public_key).serial_number(x509.random_serial_number())  # type: ignore[arg-type]
-    return builder.not_valid_before(START).not_valid_after(end)
+    return builder.not_valid_before(start).not_valid_after(end)
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

@@ -23,6 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "micropython"))
 import runtime as pinned
 from micropython_site import HEAP, environment, micropython
 
+from edgelite_sim.qemu import emulators
+
 PEER = str(Path(__file__).parent / "connection_peer.py")
 COUNT = 200_000
 Behaviour = Callable[[socket.socket], None]
@@ -239,6 +241,23 @@ def test_a_build_that_does_not_tell_how_far_the_handshake_is(world: World) -> No
     assert "received: 100" not in told
     told = world.run_under(words, "tls", world.serve(echo, world.tls(dns_name="printer")), 100)
     assert told[-1] == "closed: certificate of something that is no hub"
+
+
+CLOCK_AT_ITS_BEGINNING = "#include <time.h>\ntime_t time(time_t *t) { if (t) *t = 5; return 5; }\n"
+
+
+def test_a_clock_that_was_never_set_does_no_harm(world: World, tmp_path: Path) -> None:
+    """Mbed TLS asks time(3), which says 5 s after the beginning of 1970 here."""
+    emulators.require("gcc", "libc6-dev")
+    (tmp_path / "clock.c").write_text(CLOCK_AT_ITS_BEGINNING)
+    library = str(tmp_path / "clock.so")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, str(tmp_path / "clock.c")], check=True)
+    words = ["env", f"LD_PRELOAD={library}", *micropython(), *HEAP]
+    told = world.run_under(words, "tls", world.serve(echo, world.tls()), 1000)
+    assert told == ["opened", "received: 1000", "closed: closed"]
+    late = world.tls(start=datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC))
+    told = world.run_under(words, "tls", world.serve(echo, late))
+    assert told == ["closed: the hub's certificate begins after this machine's clock: set the clock"]
 
 
 def test_the_dates_of_these_tests_are_those_of_a_hub() -> None:
