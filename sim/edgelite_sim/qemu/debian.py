@@ -45,7 +45,7 @@ def tree(architecture: str, packages: Sequence[str], variant: str = "extract", s
     recipe = (_RECIPE, architecture, suite, variant, *sorted(packages))
 
     def make(folder: Path) -> None:
-        require("mmdebstrap")
+        require("mmdebstrap", "debian-archive-keyring")
         _bootstrap(folder, architecture, packages, variant, suite)
 
     takes = "about 10 s" if variant == "extract" else "about 2 minutes"

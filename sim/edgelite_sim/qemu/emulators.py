@@ -18,6 +18,7 @@ _SIGNS = {
     "qemu-user-static": ("qemu-arm-static", "qemu-arm"),
     "qemu-system-arm": ("qemu-system-arm",),
     "mmdebstrap": ("mmdebstrap",),
+    "debian-archive-keyring": ("/usr/share/keyrings/debian-archive-keyring.gpg",),
     "dpkg-dev": ("dpkg-source",),
     "gcc": ("gcc",),
     "make": ("make",),
