@@ -88,8 +88,18 @@ def _call(name: str, types: str, *values: "Any") -> int:
 def _call_long(name: str, types: str, *values: "Any") -> int:
     """The same, of one that gives a size or an offset."""
     if name not in _functions:
-        _functions[name] = function("l", name, types)
+        _functions[name] = with_wide_offsets("l", name, types)
     return check(_functions[name](*values))
+
+
+def with_wide_offsets(result: str, name: str, types: str) -> "Any":
+    """The C library's NAME64; where it has none (musl), NAME itself takes 64 bits."""
+    try:
+        return function(result, name, types)
+    except OSError:
+        if not name.endswith("64"):
+            raise
+        return function(result, name[:-2], types)
 
 
 def _c_text(path: "Path") -> bytes:
@@ -122,7 +132,7 @@ def pwrite(descriptor: int, data: "bytes | memoryview", offset_bytes: int) -> in
 
 def lseek(descriptor: int, offset_bytes: int, whence: int) -> int:
     if "lseek64" not in _functions:
-        _functions["lseek64"] = function("q", "lseek64", "iqi")
+        _functions["lseek64"] = with_wide_offsets("q", "lseek64", "iqi")
     return check(_functions["lseek64"](descriptor, offset_bytes, whence))
 
 
@@ -131,7 +141,9 @@ def sendfile(target: int, source: int, offset_bytes: int, size_bytes: int) -> in
 
 
 def ftruncate(descriptor: int, size_bytes: int) -> None:
-    _call("ftruncate64", "iq", descriptor, size_bytes)
+    if "ftruncate64" not in _functions:
+        _functions["ftruncate64"] = with_wide_offsets("i", "ftruncate64", "iq")
+    check(_functions["ftruncate64"](descriptor, size_bytes))
 
 
 def dup(descriptor: int) -> int:
