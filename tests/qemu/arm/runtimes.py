@@ -15,7 +15,7 @@ from edgelite_sim.qemu.emulators import UnavailableError
 
 ROOT = Path(__file__).resolve().parents[3]
 RUNNER = "tests/micropython/run_portable.py"
-TIMEOUT_S = 400
+TIMEOUT_S = 400 * float(os.environ.get("EDGELITE_BUDGET_FACTOR", "1"))  # of one runtime's whole run
 HOST = agents.HOST
 
 # The slowest first, so that two at a time end together.

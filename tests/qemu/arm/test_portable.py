@@ -13,7 +13,7 @@ from edgelite_sim.qemu.emulators import UnavailableError
 
 DEVICES = [name for name in RUNTIMES if name != HOST]
 
-pytestmark = pytest.mark.timeout(480)  # the first question waits for builds and a whole run
+pytestmark = pytest.mark.timeout(runtimes.TIMEOUT_S + 80)  # the first question waits for builds and a whole run
 
 
 def portable_tests() -> list[str]:
