@@ -91,6 +91,7 @@ class World:
 
     def __init__(self, harm: "Harm | None" = None, incarnation: int = 77) -> None:
         self.now_ms = 0
+        self.step_ms = STEP_MS
         self.harm = harm or Harm(1)
         self.node = Side(line.LineEnd(True, 5, incarnation, BAUD, 0))
         self.gateway = Side(line.LineEnd(False, 5, incarnation, BAUD, 0))
@@ -105,5 +106,5 @@ class World:
                     other.feed(self.harm.apply(packet), self.now_ms)
             if until():
                 return True
-            self.now_ms += STEP_MS
+            self.now_ms += self.step_ms
         return False
