@@ -162,11 +162,10 @@ def check_room(storage: Storage, config: "Config") -> None:
 
 
 def capabilities(about: "dict[str, object]", drivers: "tuple[str, ...]") -> "dict[str, object]":
-    implementation: Any = sys.implementation  # a tuple under MicroPython
-    release = ".".join([str(part) for part in implementation[1][:3]])
+    release = ".".join([str(part) for part in sys.implementation.version[:3]])
     told: dict[str, object] = {
         "agent": __version__,
-        "runtime": implementation[0] + " " + release,
+        "runtime": sys.implementation.name + " " + release,
         "runtimes": ["task"],
         "drivers": sorted(installed_drivers(_list_folder) + drivers),
         "cannot": CANNOT,

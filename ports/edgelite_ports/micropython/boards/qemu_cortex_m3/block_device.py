@@ -7,7 +7,7 @@
     "E" block (4)                                "k" or "e"
     "S"                                          "k" or "e": durable
 
-A board that hears no answer for a second takes the device for dead.
+A board that hears no answer for ten seconds takes the device for dead.
 """
 
 import struct
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 PIECE_BYTES = 512  # of one request
-ANSWER_TIMEOUT_MS = 1_000
+ANSWER_TIMEOUT_MS = 10_000
 
 
 class UartBlockDevice(BlockDevice):
