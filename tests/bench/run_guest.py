@@ -1,6 +1,6 @@
 """`./dev bench-guest`: what the agent costs in an emulated armv7 machine: a table, docs/budget.json, docs/budget.md.
 
-Takes about ten minutes. Memory repeats within 1 % (the spread is among the figures); times are this machine's.
+Takes about fifteen minutes. Memory repeats within 1 % (the spread is among the figures); times are this machine's.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ PAGE = """# What a node needs
 
 Measured by `./dev bench-guest`, which wrote this page, on {measured}, at commit {commit}, in an emulated armv7 machine
 (`-M virt -cpu cortex-a7`, 128 MB, Debian 13's kernel, CPython 3.13, MicroPython 1.25) on {processor} ({cores} cores,
-{system}). Memory and instructions belong to the code and repeat within 1 %; times and CPU are an emulator's, for
-comparing the rows of one run.
+{system}). Memory and instructions belong to the code and repeat within 1 %.
+Times and CPU are an emulator's on a machine that may be busy, for comparing the rows of one run.
 
 {table}
 
@@ -44,8 +44,8 @@ Each row is of the agent's process alone. kB are 1024 bytes.
 
 - **idle**: the link to the hub is up over TLS, nothing is to do. The median of {boots} boots; the row *spread* says
   how far these were apart. CPython's TLS is the kernel's (`tls_in_kernel`), which keeps OpenSSL out of the process.
-- **loaded**: {processes} processes, {devices} Modbus devices, and 1 MiB of telemetry that waited for the hub: first
-  without a link, then with it, when all has been handed over. VmHWM is the most that it ever took.
+- **loaded**: {processes} processes, {devices} Modbus devices, and 1 MiB of telemetry that waits for the hub: first
+  without a link, then while that is handed over. VmHWM is the most that it took since its start.
 - **recovering 4 MiB**: the most from its start until it rests, when every file of a 4 MiB journal is in use.
 - **bundle, installed**: without the interpreter. CPython's install.sh adds byte code to the sources, which spares each
   start the compiler; MicroPython's bundle is byte code.
