@@ -15,8 +15,10 @@ sys.path[:0] = [str(Path(__file__).parent), str(TESTS / "interop")]
 COVERED = (
     "armv7 (Raspberry Pi 2 and later): CPython 3.13 and MicroPython 1.25 of Debian armhf, on an emulated Cortex-A7",
     "ARMv6 (Raspberry Pi 1 and Zero): CPython 3.13 and MicroPython 1.25 of Debian armel (soft float), emulated ARM1176",
+    "Cortex-M3: MicroPython 1.25 without an operating system on QEMU's mps2-an385, behind a gateway",
 )
 NOT_COVERED = (
+    "ESP32 and RP2: their board code runs on fakes of machine and network (tests/ports/portable), never on the chips",
     "ARMv6 with hardware floats: Debian armhf needs ARMv7, and Raspberry Pi OS's own packages were not run",
     "an ARM kernel: programs are ARM's, system calls are this machine's; ./dev test-guest boots one",
 )

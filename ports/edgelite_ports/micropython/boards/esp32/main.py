@@ -6,7 +6,6 @@ import time
 import edgelite_start
 
 edgelite_start.require()
-sys.path.append("/lib")
 sys.stdout.write("edgelite starts in 2 s; Ctrl-C stops it\n")
 time.sleep(2)
 
