@@ -215,7 +215,7 @@ def _tell(given: argparse.Namespace, board: boards.Board, link: str) -> None:
     if link != "tls":
         say("Its gateway is any node with `gateway = LINE:BAUD` in its agent.conf.\n")
     if board.copies_by_mpremote:
-        say(f"Next: mpremote cp -r {given.out} :{DEVICE_FOLDER}      (which must not be there yet)\n")
+        say(f"Next: mpremote mkdir :{DEVICE_FOLDER}\n      mpremote cp -r {given.out}/* :{DEVICE_FOLDER}/\n")
         say(f"      edgelite bundle --port {board.name} --out bundle, whose README.md says how it gets there\n")
     elif board.name == "qemu-cortex-m3":
         say("Next: pack it into the block device; docs/boards.md says how\n")
