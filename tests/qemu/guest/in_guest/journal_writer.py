@@ -9,7 +9,7 @@ import sys
 
 from edgelite.effects import Sync
 from edgelite.journal import SPACE_META, Journal, JournalLimits
-from edgelite_protocol.errors import EdgeliteError
+from edgelite_protocol.errors import EdgeliteError, PlatformError
 from edgelite_protocol.messages import LANE_TELEMETRY
 
 KEYS = 7  # a change of number N is to key N % KEYS
@@ -117,6 +117,9 @@ class Writer:
                 self.journal.synced(effect.token, 0)
             if self.journal.durable_position == self.journal.position and self.reports_are_synced():
                 return
+        trouble = self.journal.trouble
+        if trouble:
+            raise PlatformError(trouble)  # a write failed: the journal keeps what it has, and tries again
         raise ValueError("not durable after %d syncs" % SYNCS_MAX)
 
     def reports_are_synced(self):
