@@ -45,7 +45,9 @@ Times and CPU are an emulator's on a machine that may be busy, for comparing the
 Each row is of the agent's process alone. kB are 1024 bytes.
 
 - **idle**: the link to the hub is up over TLS, nothing is to do. The median of {boots} boots; the row *spread* says
-  how far these were apart. CPython's TLS is the kernel's (`tls_in_kernel`), which keeps OpenSSL out of the process.
+  how far these were apart. CPython's TLS is the kernel's (`tls_in_kernel`), which keeps OpenSSL out of the process:
+  where Linux lacks its module `tls`, the rows *TLS its own* hold, and OpenSSL's libraries are what the 12 MB are
+  missed by. Each handshake with the hub takes a process of 10 MB for a second.
 - **loaded**: {processes} processes, {devices} Modbus devices, and 1 MiB of telemetry that waits for the hub: first
   without a link, then while that is handed over. VmHWM is the most that it took since its start.
 - **recovering 4 MiB**: the most from its start until it rests, when every file of a 4 MiB journal is in use.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edgelite_hub.model.objects import NODES
@@ -40,6 +40,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Any, bytes]:
     return world, gateway.identity, kid
 
 
+@example(frames=[(relay.MESSAGE, "known kid"), (relay.RELAY, b"\1\4")], begins=True, cut=400, garbage=b"")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     frames=st.lists(st.tuples(KINDS, PAYLOADS), max_size=12), begins=st.booleans(), cut=st.integers(1, 400),

@@ -128,6 +128,8 @@ class RelayedConnection(NodeConnection):
         return oscore_keys.find(transaction, self._environment, kid)
 
     def _looked_up(self, begin: bytes, found: Found, now_ms: int) -> None:
+        if self._is_broken or self._has_ended:
+            return  # the gateway went wrong behind BEGIN, and END was the last word
         if found is None or self._key is None:
             self._break("unknown_key", UNKNOWN_KEY, now_ms)
             return

@@ -106,6 +106,16 @@ class Measurement:
             self.figures[f"idle {name} spread kB"] = max(values) - min(values)
         self.figures["power-on to link up, s"] = median(times)
 
+    async def idle_own_tls(self) -> None:
+        """The same where the kernel has no TLS, as a machine without its module would have it."""
+        await self.node.run("echo 'tls_in_kernel = no' >>/data/edgelite/agent.conf; sync")
+        await asyncio.to_thread(self.node.guest.shutdown)
+        await self.node.boot()
+        await self.node.wait_for(LINK_UP)
+        await asyncio.sleep(SETTLE_S)
+        self._note("idle, TLS its own,", await self.node.memory_kb())
+        await self.node.run("sed -i '/^tls_in_kernel/d' /data/edgelite/agent.conf; sync")
+
     async def idle_cpu(self) -> None:
         before = await self._cpu_ns()
         await asyncio.sleep(IDLE_S)
@@ -201,6 +211,8 @@ async def measure(site: Site, runtime: str, fill: str, boots: int, is_short: boo
     node = await GuestNode.make(site, f"guest-{runtime}", SETTINGS, runtime, Hardware(128), job=job)
     measurement = Measurement(node, runtime)
     steps: list[Callable[[], Awaitable[None]]] = [measurement.first_boot, partial(measurement.idle_memory, boots)]
+    if not is_short and runtime == "cpython":
+        steps.append(measurement.idle_own_tls)
     if not is_short:
         steps += [measurement.idle_cpu, measurement.instructions, measurement.loaded, measurement.recovery]
     try:
