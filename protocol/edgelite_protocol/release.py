@@ -1,3 +1,3 @@
 """The release of the whole distribution; here, because this is the one room that every other may import."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

@@ -59,15 +59,20 @@ class Pair:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def traffic(self) -> Traffic:
-        return measure(self.near.get_extra_info("socket"))
+        return measure(self.near.get_extra_info("socket")) if is_open(self.near) else Traffic()
 
     def reset(self) -> None:
         """End it so that both ends see a reset, not an orderly close."""
         for writer in (self.near, self.far):
-            if writer is not None:
+            if writer is not None and is_open(writer):
                 raw = writer.get_extra_info("socket")
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
                 writer.transport.abort()
+
+
+def is_open(writer: asyncio.StreamWriter) -> bool:
+    """A peer that went away has closed the socket before whoever reads from it has heard."""
+    return bool(writer.get_extra_info("socket").fileno() >= 0)
 
 
 class Proxy:

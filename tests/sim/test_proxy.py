@@ -128,3 +128,19 @@ def test_an_unknown_state_is_refused() -> None:
             await proxy.cut("soggy")
 
     play(scene)
+
+
+def test_a_connection_that_a_peer_has_just_left_is_no_obstacle() -> None:
+    """Its socket is closed before the proxy has heard; neither counting its traffic nor refusing may trip over it."""
+
+    async def scene(proxy: Proxy, far: Far) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        assert await ask(reader, writer, b"hello") == b"hello"
+        (pair,) = proxy.pairs
+        pair.near.get_extra_info("socket")._sock.close()
+        assert proxy.traffic().payload_bytes == 0
+        pair.reset()
+        await proxy.cut(REFUSED)
+        assert not proxy.pairs
+
+    play(scene)
