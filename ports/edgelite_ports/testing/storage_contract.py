@@ -105,7 +105,7 @@ def a_removed_file_is_gone_and_its_name_free(storage: "Storage", _again: "Again"
 
 
 def making_files_takes_free_space(storage: "Storage", _again: "Again") -> None:
-    """On a medium that others use too: what they free at the same moment is not for us, so there is more than one try."""
+    """Others may use the medium too, and free some at the same moment: so there is more than one try."""
     for number in range(TRIES):
         before = storage.free_bytes()
         assert before > 0
