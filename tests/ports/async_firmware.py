@@ -6,9 +6,10 @@ Counts each 10 ms while the agent runs, and tells the count when SIGTERM has sto
 import asyncio
 import sys
 
+from edgelite_ports.common.log import Log
 from edgelite_ports.micropython.shell import run_async
+from edgelite_ports.micropython.unix import libc
 from edgelite_ports.micropython.unix.agent import Agent
-from edgelite_ports.micropython.unix.log import Log
 from edgelite_ports.micropython.unix.state import State
 
 count = 0
@@ -22,7 +23,7 @@ async def other_work() -> None:
 
 
 async def main() -> None:
-    agent = Agent(State(sys.argv[1]), Log(), None)
+    agent = Agent(State(sys.argv[1]), Log(libc.write), None)
     agent.start()
     work = asyncio.create_task(other_work())
     await run_async(agent.shell, agent.loop)

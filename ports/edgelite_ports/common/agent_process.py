@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from edgelite.node import Node
-
-    Log = Callable[[str, str], None]  # (level, text)
+    from edgelite_ports.common.log import Log
 
 SIGHUP, SIGINT, SIGTERM, SIGCHLD = 1, 2, 15, 17  # signal(7); signal.py would bring enum
 STOP_TIMEOUT_MS = 5_000  # a card that stalls longer keeps what it has; the journal is whole either way

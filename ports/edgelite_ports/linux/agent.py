@@ -8,13 +8,13 @@ from edgelite.devices.installed import installed_drivers
 from edgelite.node import Node, Platform, earliest
 from edgelite_ports.common.agent_process import SIGCHLD, SIGHUP, SIGINT, SIGTERM, AgentProcess, run_command
 from edgelite_ports.common.dispatch import Dispatcher
+from edgelite_ports.common.log import Log
 from edgelite_ports.common.sd_notify import Notifier
 from edgelite_ports.linux import clock, datagrams
 from edgelite_ports.linux.capabilities import capabilities
 from edgelite_ports.linux.connections import Connections
 from edgelite_ports.linux.identity import Identity
 from edgelite_ports.linux.kernel_tls import KernelTls
-from edgelite_ports.linux.log import Log
 from edgelite_ports.linux.loop import READABLE, Loop, Signals
 from edgelite_ports.linux.state import State, default_path
 from edgelite_ports.linux.storage import FileStorage
@@ -107,7 +107,7 @@ def _forget_start_up() -> None:
 
 def main(arguments: "list[str]") -> int:
     """Run the agent; agent_process.py has the exit codes."""
-    log = Log(to_journal="JOURNAL_STREAM" in os.environ)
+    log = Log(os.write, to_journal="JOURNAL_STREAM" in os.environ)
 
     def run(path: "str | None", level: "str | None") -> None:
         Agent(State(path or default_path()), log, level).run()

@@ -13,6 +13,7 @@ from edgelite.devices.installed import installed_drivers
 from edgelite.node import Node, Platform, earliest
 from edgelite_ports.common.agent_process import SIGCHLD, SIGHUP, SIGINT, SIGTERM, AgentProcess, run_command
 from edgelite_ports.common.dispatch import Dispatcher
+from edgelite_ports.common.log import Log
 from edgelite_ports.common.sd_notify import Notifier
 from edgelite_ports.micropython.connections import make_connections
 from edgelite_ports.micropython.identity import Identity
@@ -24,7 +25,6 @@ from edgelite_ports.micropython.tasks import Tasks
 from edgelite_ports.micropython.unix import clock, datagrams, libc, names, system
 from edgelite_ports.micropython.unix.artifacts import ArtifactStore
 from edgelite_ports.micropython.unix.capabilities import capabilities
-from edgelite_ports.micropython.unix.log import Log
 from edgelite_ports.micropython.unix.state import State, default_path
 from edgelite_ports.micropython.unix.storage import LinuxStorage
 from edgelite_ports.micropython.worker import Worker
@@ -120,7 +120,7 @@ def main(arguments: "list[str]") -> int:
     """Run the agent; see the module's text for the exit codes."""
     libc.umask(OWNER_ONLY)
     gc.threshold(COLLECT_BYTES)  # type: ignore[attr-defined]
-    log = Log(to_journal=os.getenv("JOURNAL_STREAM") is not None)
+    log = Log(libc.write, to_journal=os.getenv("JOURNAL_STREAM") is not None)
 
     def run(path: "str | None", level: "str | None") -> None:
         Agent(State(path or default_path()), log, level).run()
