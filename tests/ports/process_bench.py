@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from unix.unix_forms import process_form
+
 from edgelite.clock import Clock
 from edgelite.context import Context
 from edgelite.effects import AdoptUnit, RemoveWorkload, SignalUnit, StartUnit
@@ -131,24 +133,4 @@ def workload(
     *command: str, policy: str = "Always", grace_ms: int = 5000, uid: str = "u1", **more: object
 ) -> dict[int, object]:
     """`more`: environment, files, directory, digest."""
-    container: dict[int, object] = {
-        m.CONTAINER_NAME: "main",
-        m.CONTAINER_IMAGE: "host",
-        m.CONTAINER_COMMAND: list(command),
-        m.CONTAINER_ENVIRONMENT: more.get("environment", {}),
-        m.CONTAINER_FILES: more.get("files", []),
-    }
-    if "directory" in more:
-        container[m.CONTAINER_WORKING_DIRECTORY] = more["directory"]
-    if "digest" in more:
-        container[m.CONTAINER_DIGEST] = more["digest"]
-    return {
-        m.WORKLOAD_UID: uid,
-        m.WORKLOAD_NAMESPACE: "default",
-        m.WORKLOAD_NAME: "work",
-        m.WORKLOAD_RUNTIME: "process",
-        m.WORKLOAD_RESTART_POLICY: policy,
-        m.WORKLOAD_GRACE_MS: grace_ms,
-        m.WORKLOAD_CONTAINERS: [container],
-        m.WORKLOAD_GENERATION: 1,
-    }
+    return process_form(command, policy, grace_ms, uid, more)  # type: ignore[no-any-return, no-untyped-call]
