@@ -88,6 +88,10 @@ async def scene(folder: Path, built: Image, runtime: str, memory_mb: int) -> Non
         assert last - first > OUTAGE_S, f"{folder.name}: the meter was read all the time"
         assert set(counts) >= set(range(first, last + 1)), f"{folder.name}: a reading was lost"
         assert "sleep 1000" in await node.run("ps"), folder.name
+        if runtime == "cpython":
+            maps = await node.run("cat /proc/$(cat /run/agent.pid)/maps")
+            assert "python3.13" in maps
+            assert "libcrypto" not in maps, "its TLS was the kernel's from the first link to this one"
 
 
 async def outage(node: GuestNode) -> None:
