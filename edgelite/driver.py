@@ -10,6 +10,8 @@ feeds. The module offers
     make_bus(target, random_bytes) -> Bus  `random_bytes(count)` for the jitter of reconnects
     same_value(visitor, one, other) -> bool   True where the device could not tell the two values apart when they
                                            are written; ConfigurationError where it cannot hold one of them
+    listens(visitor) -> bool               may be left out; True where the device sends this value by itself, so that
+                                           nobody asks for it: the agent calls `Bus.listen` in place of `Bus.submit`
 
 What the checks return is the driver's own and comes back to it in requests; the agent looks into neither. Paths of
 errors start at the Device's spec or its property: "protocol.configData.port", "visitors.configData.offset".
@@ -80,6 +82,15 @@ class Bus(Channel):
     `wants_close`, opens or closes the channel, and asks again when `closed` has come."""
 
     def submit(self, request: Request, now_ms: int) -> None:
+        raise NotImplementedError
+
+    def listen(self, request: Request, now_ms: int) -> None:
+        """Give a result with the request's number each time that the device has sent one or more of its values, or has
+        fallen silent, until `ignore`. Only of drivers that have `listens`; the medium is then kept open."""
+        raise NotImplementedError
+
+    def ignore(self, number: int, now_ms: int) -> None:
+        """The end of `listen`; a result that was under way may still come."""
         raise NotImplementedError
 
     def next_result(self) -> "Result | None":

@@ -42,8 +42,9 @@ class Channel:
 
 class Open:
     """Open `channel` to `target`: ("tls", host, port) the mutual TLS link with the node's identity;
-    ("tcp", host, port); ("serial", path, settings). Name lookups block nobody; `addresses` are tried after those
-    that the lookup gave, and alone where it fails.
+    ("tcp", host, port); ("serial", path, settings); ("unix", path) a socket in the file system; ("driver", name) the
+    process, or the part of the firmware, that a driver leaves its medium to. Name lookups block nobody; `addresses` are
+    tried after those that the lookup gave, and alone where it fails.
 
     `settings` of a serial line: "baud" (needed), "data_bits" (8; or 7), "parity" ("none"; or "even", "odd"),
     "stop_bits" (1; or 2). It is raw, without flow control, and nobody else's while it is open; bytes whose parity is
@@ -56,10 +57,43 @@ class Open:
         self.addresses = addresses
 
 
-class Close:
-    """Close `channel`, after what it still has to send was offered once; completes with `channel.closed`."""
+class Acceptor:
+    """What listens for connections, as the core sees it: the local bus, a Modbus server. The core subclasses it."""
 
-    def __init__(self, channel: Channel) -> None:
+    def accept(self, peer_address: str, now_ms: int) -> "Channel | None":
+        """The channel of a connection that has come in, None to refuse it. The port calls its `opened` next, and from
+        then on it is as if the core had opened it: `Close` ends it, `closed` comes once, last."""
+        raise NotImplementedError
+
+    def closed(self, reason: str, now_ms: int) -> None:
+        """Nobody listens any more: it could not be done ("address already in use"), or `Close` has asked for it.
+        Connections that were accepted stay."""
+        raise NotImplementedError
+
+
+class Listen:
+    """Listen for connections to `target`: ("tcp", host, port), or ("unix", path), where what an earlier process left at
+    the path is replaced. `acceptor.accept` comes for each connection, `acceptor.closed` exactly once, last."""
+
+    def __init__(self, acceptor: Acceptor, target: tuple) -> None:  # type: ignore[type-arg]
+        self.acceptor = acceptor
+        self.target = target
+
+
+class Configure:
+    """Give the serial line of an open `channel` other `settings` (as of `Open`) once what was sent before has left it.
+    No completion; a line that cannot have them is closed, and `closed` says why."""
+
+    def __init__(self, channel: Channel, settings: "dict[str, object]") -> None:
+        self.channel = channel
+        self.settings = settings
+
+
+class Close:
+    """Close `channel` (or an acceptor), after what it still has to send was offered once; completes with
+    `channel.closed`."""
+
+    def __init__(self, channel: "Channel | Acceptor") -> None:
         self.channel = channel
 
 
