@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import re
 import sys
 import time
 from typing import Any
 
 from edgelite_cli import options, output
 from edgelite_cli.client import Client, Query
+from edgelite_cli.durations import seconds_or_none
 from edgelite_cli.failure import Failure, reporting
 from edgelite_cli.main import EXIT_USAGE
 
 FOLLOW_S = 1.0
-UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 COLUMNS = ("time", "property", "value")
 
 EPILOG = """examples:
@@ -29,9 +28,9 @@ Item = dict[str, Any]
 
 def parse_since(text: str, now_ms: int) -> str:
     """`10m` as milliseconds of Unix time; a time stamp (RFC 3339) as it is."""
-    match = re.fullmatch(r"(\d+)([smhd])", text)
-    if match:
-        return str(now_ms - int(match[1]) * UNITS_S[match[2]] * 1000)
+    age_s = seconds_or_none(text)
+    if age_s is not None:
+        return str(now_ms - age_s * 1000)
     try:
         return str(int(output.parse_time(text).timestamp() * 1000))
     except ValueError as error:

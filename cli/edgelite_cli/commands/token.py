@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from edgelite_cli import options, output
 from edgelite_cli.client import Client
-from edgelite_cli.failure import Failure, reporting
-from edgelite_cli.main import EXIT_USAGE
+from edgelite_cli.durations import seconds
+from edgelite_cli.failure import reporting
 
 PATH = "/apis/edgelite.dev/v1/jointokens"
-UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 EPILOG = """examples:
   edgelite token create --ttl 1h
@@ -22,15 +20,8 @@ EPILOG = """examples:
   edgelite token revoke token-x7k2p"""
 
 
-def seconds(text: str) -> int:
-    match = re.fullmatch(r"(\d+)([smhd])", text)
-    if not match:
-        raise Failure(f"--ttl {text!r}: give a time such as 30m, 1h or 7d", EXIT_USAGE)
-    return int(match[1]) * UNITS_S[match[2]]
-
-
 def create(client: Client, given: argparse.Namespace) -> int:
-    spec: dict[str, object] = {"ttlSeconds": seconds(given.ttl)}
+    spec: dict[str, object] = {"ttlSeconds": seconds(given.ttl, "--ttl")}
     body = {"apiVersion": "edgelite.dev/v1", "kind": "JoinToken", "metadata": {"generateName": "token-"}, "spec": spec}
     made = client.request("POST", PATH, body=body)
     sys.stdout.write(made["status"]["token"] + "\n")
