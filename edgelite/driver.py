@@ -108,3 +108,8 @@ class Bus(Channel):
     def wants_close(self, now_ms: int) -> bool:
         """True while the channel is open and of no use any more: the peer broke its framing or went silent."""
         return False
+
+    def wants_settings(self, now_ms: int) -> "dict[str, object] | None":
+        """Other settings for an open serial line (as of `effects.Open`), once each time that they change: what the bus
+        has given to send, or has ready, still goes out under the old ones; nothing else before the next `step`."""
+        return None

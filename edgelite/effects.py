@@ -47,9 +47,11 @@ class Open:
     tried after those that the lookup gave, and alone where it fails.
 
     `settings` of a serial line: "baud" (needed), "data_bits" (8; or 7), "parity" ("none"; or "even", "odd"),
-    "stop_bits" (1; or 2). It is raw, without flow control, and nobody else's while it is open; bytes whose parity is
-    wrong are dropped. What came before it was opened is forgotten. A setting that the port does not know, and one
-    that the line cannot have, ends it at once by `closed`, which says so."""
+    "stop_bits" (1; or 2), "rs485" (left out where the line is none, or its adapter switches direction by itself): a map
+    of "rts_on_send" (True: RTS is high while sending), "rts_after_send" (False), "receive_while_sending" (False),
+    "delay_before_send_ms" and "delay_after_send_ms" (0; to 1000). The line is raw, without flow control, and nobody
+    else's while it is open; bytes whose parity is wrong are dropped. What came before it was opened is forgotten. A
+    setting that the port does not know, and one that the line cannot have, ends it at once by `closed`, which says so."""
 
     def __init__(self, channel: Channel, target: tuple, addresses: "list[str] | tuple[str, ...]" = ()) -> None:  # type: ignore[type-arg]
         self.channel = channel
@@ -81,8 +83,9 @@ class Listen:
 
 
 class Configure:
-    """Give the serial line of an open `channel` other `settings` (as of `Open`) once what was sent before has left it.
-    No completion; a line that cannot have them is closed, and `closed` says why."""
+    """Give the serial line of an open `channel` other `settings` (as of `Open`, "rs485" stays as it is where they say
+    nothing of it). What the channel has to send now goes out under the old ones; it is asked again when the new ones
+    hold. No completion; a line that cannot have them is closed, and `closed` says why."""
 
     def __init__(self, channel: Channel, settings: "dict[str, object]") -> None:
         self.channel = channel

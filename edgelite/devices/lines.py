@@ -2,7 +2,7 @@
 
 from edgelite.devices.schedule import earlier
 from edgelite.driver import Bus, Result
-from edgelite.effects import Channel, Close, Open
+from edgelite.effects import Channel, Close, Configure, Open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,6 +82,10 @@ class Lines:
                 self._emit(Open(line, line.target))
             elif line.bus.wants_close(now_ms):
                 self._close(line)
+            elif line.is_asked and not line.is_closing:
+                settings = line.bus.wants_settings(now_ms)
+                if settings is not None:
+                    self._emit(Configure(line, settings))
         return deadline_ms
 
     def buses(self) -> "list[Bus]":

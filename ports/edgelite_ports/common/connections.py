@@ -257,6 +257,12 @@ class Connections:
             if connection.channel is channel:
                 connection.close()
 
+    def configure(self, channel: Channel, settings: "dict[str, Any]") -> None:
+        for connection in self._connections:
+            if connection.channel is channel and hasattr(connection, "configure"):
+                connection.configure(settings)
+                return
+
     def step(self, now_ms: int) -> "int | None":
         """Let timeouts pass and send what the core has; the next deadline, now where a channel was closed."""
         self._ended = False

@@ -51,6 +51,7 @@ class Dispatcher:
             effects.Sync: self._sync,
             effects.Open: connections.open,
             effects.Close: lambda effect: connections.close(effect.channel),
+            effects.Configure: lambda effect: connections.configure(effect.channel, effect.settings),
             effects.StartUnit: lambda effect: self._runtimes[effect.runtime].start(effect),
             effects.AdoptUnit: lambda effect: self._runtimes[effect.runtime].adopt(effect),
             effects.SignalUnit: lambda effect: self._runtimes[effect.runtime].signal(effect),

@@ -1,7 +1,9 @@
-"""Channels on serial lines: ("serial", path, settings) by termios, on Linux under either runtime.
+"""Channels on serial lines: ("serial", path, settings), on Linux under either runtime.
 
 The line is raw, without flow control, and this process's alone while it is open. `edgelite.effects.Open` says what
-the settings may be. Figures are those of Linux on ARM and x86: MicroPython's termios names hardly any of them.
+the settings may be. Who opens and sets it is the port's own (`open_line` of its module `system`): pyserial under
+CPython, termios under MicroPython. A line that vanishes (a USB adapter unplugged) is closed; it is opened by its name
+again, so one of /dev/serial/by-id/ finds the same adapter wherever it was plugged in.
 """
 
 from edgelite.effects import Open
@@ -17,24 +19,18 @@ RECEIVE_BYTES_MAX = 512
 # Little stands in the kernel before what comes next, and closing waits for it: 512 bytes are 0.5 s at 9600 baud.
 SEND_BYTES_MAX = 512
 
+# After the last byte of a line that changes its settings is written: an adapter on USB has it a little later.
+SETTLE_MS = 10
+
+DATA_BITS = (7, 8)
+PARITIES = ("even", "none", "odd")
+STOP_BITS = (1, 2)
+DELAY_MS_MAX = 1000
+NAMES = ("baud", "data_bits", "parity", "stop_bits", "rs485")
+
 _EAGAIN = 11
 _EIO = 5
-_OPEN_FLAGS = 0o2 | 0o400 | 0o4000  # O_RDWR, O_NOCTTY, O_NONBLOCK
-_INPUT, _OUTPUT, _CONTROL, _LOCAL, _IN_SPEED, _OUT_SPEED, _CHARACTERS = 0, 1, 2, 3, 4, 5, 6  # what tcgetattr gives
-_VTIME, _VMIN = 5, 6
-_TCSAFLUSH = 2  # forget what came while nobody listened
-_IGNPAR, _INPCK = 0o4, 0o20  # drop a byte whose parity is wrong: what it belongs to then fails its checksum
-_CS7, _CS8, _CSTOPB, _CREAD, _PARENB, _PARODD, _CLOCAL = 0o40, 0o60, 0o100, 0o200, 0o400, 0o1000, 0o4000
-_PARITY = {"none": 0, "even": _PARENB, "odd": _PARENB | _PARODD}
-_DATA_BITS = {7: _CS7, 8: _CS8}
-_STOP_BITS = {1: 0, 2: _CSTOPB}
-# Speeds have numbers of their own, in two rows without gaps.
-_SLOW, _SLOW_FIRST = (300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400), 7
-_FAST_FIRST = 0o10001
-# fmt: off
-_FAST = (57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000,
-         1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000)
-# fmt: on
+_HANGUP = 0o10 | 0o20  # POLLERR, POLLHUP
 
 
 class SerialLine:
@@ -47,33 +43,54 @@ class SerialLine:
         self._owner = owner
         self._system = system
         self._path = str(effect.target[1])
-        self._settings: dict[str, Any] = effect.target[2]
+        self._given: dict[str, Any] = effect.target[2]
+        self._settings: Any = None
+        self._line: Any = None  # the port's own, once it is open
         self._descriptor: int | None = None
+        self._next: Any = None  # settings that wait until what was sent has left the line
+        self._quiet_at_ms = 0  # when that will be so
         self._unsent = b""
         self._events = 0
         self._closed = False
 
     def start(self) -> None:
         try:
-            attributes = control_of(self._settings)
-            self._descriptor = self._system.open(self._path, _OPEN_FLAGS)
-            if not self._system.lock(self._descriptor):
-                raise PlatformError(self._path + " is in use by another program")
-            set_raw(self._descriptor, attributes)
+            self._settings = Settings(self._given)
+            self._line = self._system.open_line(self._path, self._settings)
         except OSError as error:
             self.finish("cannot use " + self._path + ": " + self._describe(error))
             return
         except PlatformError as error:
             self.finish(error.text)
             return
+        self._descriptor = self._line.descriptor
         self._events = READABLE
         self._owner.loop.register(self._descriptor, READABLE, self.ready)
         self.channel.opened(self._owner.now_ms())
 
+    def configure(self, settings: "dict[str, Any]") -> None:
+        """Take what the channel has to send, let it leave the line, then set it: without waiting in here."""
+        try:
+            if "rs485" not in settings and "rs485" in self._given:
+                settings = dict(settings)
+                settings["rs485"] = self._given["rs485"]
+            self._next = Settings(settings)
+            piece = self.channel.data_to_send(SEND_BYTES_MAX)
+            while piece:
+                self._unsent += piece
+                piece = self.channel.data_to_send(SEND_BYTES_MAX)
+            self._pump()
+        except OSError as error:
+            self.finish("the line is gone: " + self._describe(error))
+        except PlatformError as error:
+            self.finish(error.text)
+
     def ready(self, events: int) -> None:
         try:
-            if events & ~WRITABLE:
+            if events & READABLE:
                 self._receive()
+            elif events & _HANGUP:
+                self.finish("the line is gone")
             if events & WRITABLE:
                 self._pump()
         except OSError as error:
@@ -88,8 +105,20 @@ class SerialLine:
         except OSError as error:
             self.finish("the line is gone: " + self._describe(error))
 
-    def expire(self, _now_ms: int) -> None:
-        return
+    def expire(self, now_ms: int) -> None:
+        """The settings that wait hold, once all has been sent."""
+        if self.deadline_ms is None or now_ms < self.deadline_ms or self._line is None:
+            return
+        self.deadline_ms = None
+        settings, self._next = self._next, None
+        try:
+            self._line.configure(settings)
+            self._settings = settings
+            self._pump()
+        except OSError as error:
+            self.finish("cannot set " + self._path + ": " + self._describe(error))
+        except PlatformError as error:
+            self.finish(error.text)
 
     def close(self) -> None:
         """The core asked for it: offer what is left once, close."""
@@ -104,8 +133,9 @@ class SerialLine:
         if self._descriptor is not None:
             if self._events:
                 self._owner.loop.unregister(self._descriptor)
-            self._system.close(self._descriptor)
+            self._line.close()
         self._descriptor = None
+        self._line = None
         self._owner.forget(self)
         self.channel.closed(reason, self._owner.now_ms())
 
@@ -126,13 +156,17 @@ class SerialLine:
     def _pump(self) -> None:
         if self._descriptor is None:
             return
-        if not self._unsent:
+        if not self._unsent and self._next is None:
             self._unsent = self.channel.data_to_send(SEND_BYTES_MAX)
         if not self._unsent:
+            if self._next is not None and self.deadline_ms is None:
+                self.deadline_ms = max(self._quiet_at_ms, self._owner.now_ms()) + SETTLE_MS
             self._want(READABLE)
             return
         try:
-            self._unsent = self._unsent[self._system.write(self._descriptor, self._unsent) :]
+            count = self._system.write(self._descriptor, self._unsent)
+            self._unsent = self._unsent[count:]
+            self._quiet_at_ms = max(self._quiet_at_ms, self._owner.now_ms()) + self._settings.duration_ms(count)
         except OSError as error:
             if error.errno != _EAGAIN:
                 raise
@@ -147,52 +181,53 @@ class SerialLine:
         return str(self._owner.describe(error.errno or _EIO))
 
 
-def control_of(settings: "dict[str, Any]") -> "tuple[int, int, int]":
-    """(input flags, control flags, speed) as termios has them. PlatformError names what is wrong."""
-    for name in settings:
-        if name not in ("baud", "data_bits", "parity", "stop_bits"):
-            raise PlatformError("a serial line has no setting " + str(name))
-    data_bits = _chosen(settings, "data_bits", 8, _DATA_BITS)
-    parity = _chosen(settings, "parity", "none", _PARITY)
-    stop_bits = _chosen(settings, "stop_bits", 1, _STOP_BITS)
-    input_flags = _INPCK | _IGNPAR if parity else 0
-    return input_flags, data_bits | parity | stop_bits | _CREAD | _CLOCAL, _speed(settings.get("baud"))
+class Settings:
+    """What `effects.Open` says of settings, checked. PlatformError names what is wrong."""
+
+    def __init__(self, given: "dict[str, Any]") -> None:
+        for name in given:
+            if name not in NAMES:
+                raise PlatformError("a serial line has no setting " + str(name))
+        baud = given.get("baud")
+        if isinstance(baud, bool) or not isinstance(baud, int) or baud <= 0:
+            raise PlatformError("%s baud is no rate of a serial line here" % (baud,))
+        self.baud: int = baud
+        self.data_bits = _chosen(given, "data_bits", 8, DATA_BITS)
+        self.parity = _chosen(given, "parity", "none", PARITIES)
+        self.stop_bits = _chosen(given, "stop_bits", 1, STOP_BITS)
+        self.rs485 = Rs485(given["rs485"]) if given.get("rs485") is not None else None
+
+    def duration_ms(self, count: int) -> int:
+        """How long so many bytes take on the line, rounded up."""
+        bits = 1 + self.data_bits + (self.parity != "none") + self.stop_bits
+        return int((count * bits * 1000 + self.baud - 1) // self.baud)
 
 
-def _chosen(settings: "dict[str, Any]", name: str, default: "Any", values: "dict[Any, int]") -> int:
-    value = settings.get(name, default)
+class Rs485:
+    def __init__(self, given: "Any") -> None:
+        if not isinstance(given, dict):
+            raise PlatformError("rs485 of a serial line is a map")
+        self.rts_on_send = True
+        self.rts_after_send = False
+        self.receive_while_sending = False
+        self.delay_before_send_ms = 0
+        self.delay_after_send_ms = 0
+        for name in given:
+            value = given[name]
+            if not hasattr(self, str(name)):
+                raise PlatformError("rs485 of a serial line has no setting " + str(name))
+            if name.endswith("_ms"):
+                good = not isinstance(value, bool) and isinstance(value, int) and 0 <= value <= DELAY_MS_MAX
+            else:
+                good = value is True or value is False
+            if not good:
+                what = "milliseconds from 0 to %d" % DELAY_MS_MAX if name.endswith("_ms") else "true or false"
+                raise PlatformError("rs485 of a serial line: %s is %s" % (name, what))
+            setattr(self, name, value)
+
+
+def _chosen(given: "dict[str, Any]", name: str, default: "Any", values: "tuple[Any, ...]") -> "Any":
+    value = given.get(name, default)
     if value not in values:
-        raise PlatformError(
-            "%s of a serial line is one of %s" % (name, ", ".join([str(one) for one in sorted(values)]))
-        )
-    return values[value]
-
-
-def _speed(baud: object) -> int:
-    for rates, first in ((_SLOW, _SLOW_FIRST), (_FAST, _FAST_FIRST)):
-        if baud in rates:
-            return first + rates.index(baud)
-    raise PlatformError("%s baud is no rate of a serial line here" % (baud,))
-
-
-def set_raw(descriptor: int, flags: "tuple[int, int, int]") -> None:
-    """`flags` as of `control_of`. OSError or PlatformError where the line cannot."""
-    import termios  # a node without serial lines need not hold it
-
-    failure: Any = getattr(termios, "error", OSError)  # CPython's own is no OSError
-    try:
-        _set_raw(termios, descriptor, flags)
-    except failure as error:
-        raise OSError(error.args[0], "termios")
-
-
-def _set_raw(termios: "Any", descriptor: int, flags: "tuple[int, int, int]") -> None:
-    attributes = termios.tcgetattr(descriptor)
-    attributes[_INPUT], attributes[_CONTROL], attributes[_IN_SPEED] = flags
-    attributes[_OUT_SPEED] = attributes[_IN_SPEED]
-    attributes[_OUTPUT] = attributes[_LOCAL] = 0
-    characters: Any = attributes[_CHARACTERS]
-    characters[_VMIN], characters[_VTIME] = 1, 0
-    termios.tcsetattr(descriptor, _TCSAFLUSH, attributes)
-    if termios.tcgetattr(descriptor)[_OUT_SPEED] != attributes[_OUT_SPEED]:
-        raise PlatformError("this serial line cannot be as fast or as slow as it is set")
+        raise PlatformError("%s of a serial line is one of %s" % (name, ", ".join([str(one) for one in values])))
+    return value

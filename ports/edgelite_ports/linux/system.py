@@ -52,10 +52,15 @@ __all__ = [
     "O_CLOEXEC", "O_CREAT", "O_DIRECTORY", "O_EXCL", "O_NOFOLLOW", "O_NONBLOCK", "O_RDONLY", "O_RDWR", "O_TRUNC",
     "O_WRONLY", "chmod", "close", "dup", "encode", "entries", "fchmod", "fstat", "fsync", "ftruncate",
     "is_executable", "is_inheritable", "kill", "killpg", "listdir", "lock", "lseek", "lstat", "machine", "mkdir",
-    "mkfifo", "open", "pidfd_open", "pread", "pwrite", "read", "rename", "rmdir", "sendfile", "sleep_ms", "spawn",
-    "stat", "strerror", "symlink", "sync", "unlink", "wait", "wait_if_ended", "write",
+    "mkfifo", "open", "open_line", "pidfd_open", "pread", "pwrite", "read", "rename", "rmdir", "sendfile", "sleep_ms",
+    "spawn", "stat", "strerror", "symlink", "sync", "unlink", "wait", "wait_if_ended", "write",
 ]
 # fmt: on
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edgelite_ports.common.serial_lines import Settings
+    from edgelite_ports.linux.serial_port import SerialPort
 
 _ALL_SIGNALS = [number for number in range(1, 32) if number not in (9, 19)]  # SIGKILL and SIGSTOP have no action
 _QUIET = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in (0, 1, 2)]
@@ -79,6 +84,13 @@ def lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def open_line(path: str, settings: "Settings") -> "SerialPort":
+    """OSError, or PlatformError where the line cannot be as it is set."""
+    from edgelite_ports.linux.serial_port import SerialPort  # most nodes have no line
+
+    return SerialPort(path, settings)
 
 
 def is_executable(path: str) -> bool:

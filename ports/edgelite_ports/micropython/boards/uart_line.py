@@ -15,6 +15,8 @@ READABLE = 1
 WRITABLE = 4
 RECEIVE_BYTES_MAX = 256
 RECEIVES_MAX = 8  # pieces of one readiness; the rest is read in the next round
+BITS_MAX = 12  # of a byte on the line: start, 8, parity, 2 stop
+SETTLE_MS = 2
 SEND_BYTES_MAX = 256  # no more waits in the UART's own buffer before what the core sends next
 
 
@@ -29,6 +31,9 @@ class UartLine:
         self._uart: Any = None
         self._unsent: bytes | memoryview = b""
         self._events = 0
+        self._next: Any = None  # settings that wait until what was sent has left the line
+        self._quiet_at_ms = 0  # when that will be so
+        self.deadline_ms: int | None = None
 
     def start(self) -> None:
         try:
@@ -38,17 +43,41 @@ class UartLine:
             return
         self._events = READABLE
         self._owner.loop.register(self._uart, READABLE, self._ready)
-        self.channel.opened(self._owner.now_ms())
+        if self._next is None:
+            self.channel.opened(self._owner.now_ms())
+
+    def configure(self, settings: "dict[str, Any]") -> None:
+        """Take what the channel has to send, let it leave the line, then make the UART anew."""
+        piece = self.channel.data_to_send(SEND_BYTES_MAX)
+        while piece:
+            self._unsent = bytes(self._unsent) + piece
+            piece = self.channel.data_to_send(SEND_BYTES_MAX)
+        self._next = settings
+        self.pump()
+
+    def expire(self, now_ms: int) -> None:
+        """The settings that wait hold, once all has been sent."""
+        if self.deadline_ms is None or now_ms < self.deadline_ms or self._uart is None:
+            return
+        self.deadline_ms = None
+        self._settings = self._next
+        self.release()
+        self.start()
+        self._next = None
 
     def pump(self) -> None:
         """Send what there is, as far as the UART takes it; ask for more room where it does not."""
         while self._uart is not None:
-            if not len(self._unsent):
+            if not len(self._unsent) and self._next is None:
                 self._unsent = self.channel.data_to_send(SEND_BYTES_MAX)
             if not len(self._unsent):
+                if self._next is not None and self.deadline_ms is None:
+                    self.deadline_ms = max(self._quiet_at_ms, self._owner.now_ms()) + SETTLE_MS
                 self._want(READABLE)
                 return
             taken = self._uart.write(self._unsent) or 0
+            sent_ms = taken * BITS_MAX * 1000 // self._settings["baud"]
+            self._quiet_at_ms = max(self._quiet_at_ms, self._owner.now_ms()) + sent_ms
             if taken < len(self._unsent):
                 self._unsent = memoryview(self._unsent)[taken:]
                 self._want(READABLE | WRITABLE)
@@ -116,6 +145,11 @@ class Lines:
         if self._sockets is not None:
             self._sockets.close(channel)
 
+    def configure(self, channel: Channel, settings: "dict[str, Any]") -> None:
+        for line in list(self._lines):
+            if line.channel is channel:
+                line.configure(settings)
+
     def finish(self, line: UartLine, reason: str) -> None:
         if line not in self._lines:
             return
@@ -127,7 +161,13 @@ class Lines:
     def step(self, now_ms: int) -> "int | None":
         """Send what the core has; now where a channel was closed."""
         self._ended = False
+        deadline_ms: int | None = None
         for line in list(self._lines):
+            line.expire(now_ms)
             line.pump()
+            if line.deadline_ms is not None:
+                deadline_ms = line.deadline_ms if deadline_ms is None else min(deadline_ms, line.deadline_ms)
         sockets_ms = self._sockets.step(now_ms) if self._sockets is not None else None
-        return now_ms if self._ended else sockets_ms
+        if sockets_ms is not None and (deadline_ms is None or sockets_ms < deadline_ms):
+            deadline_ms = sockets_ms
+        return now_ms if self._ended else deadline_ms

@@ -37,8 +37,8 @@ __all__ = [
     "O_CLOEXEC", "O_CREAT", "O_DIRECTORY", "O_EXCL", "O_NOFOLLOW", "O_NONBLOCK", "O_RDONLY", "O_RDWR", "O_TRUNC",
     "O_WRONLY", "chmod", "close", "dup", "encode", "entries", "fchmod", "fstat", "fsync", "ftruncate",
     "is_executable", "is_inheritable", "kill", "killpg", "listdir", "lock", "lseek", "lstat", "machine", "mkdir",
-    "mkfifo", "open", "pidfd_open", "pread", "pwrite", "read", "rename", "rmdir", "sendfile", "sleep_ms", "spawn",
-    "stat", "strerror", "symlink", "sync", "unlink", "wait", "wait_if_ended", "write",
+    "mkfifo", "open", "open_line", "pidfd_open", "pread", "pwrite", "read", "rename", "rmdir", "sendfile", "sleep_ms",
+    "spawn", "stat", "strerror", "symlink", "sync", "unlink", "wait", "wait_if_ended", "write",
 ]
 # fmt: on
 
@@ -148,6 +148,17 @@ def ftruncate(descriptor: int, size_bytes: int) -> None:
 
 def dup(descriptor: int) -> int:
     return _call("fcntl", "iii", descriptor, 1030, 0)  # F_DUPFD_CLOEXEC
+
+
+def ioctl(descriptor: int, request: int, argument: bytearray) -> int:
+    return _call("ioctl", "iLp", descriptor, request, argument)
+
+
+def open_line(path: str, settings: "Any") -> "Any":
+    """OSError, or PlatformError where the line cannot be as it is set."""
+    from edgelite_ports.micropython.unix.termios_line import TermiosLine  # most nodes have no line
+
+    return TermiosLine(path, settings)
 
 
 def fchmod(descriptor: int, mode: int) -> None:
