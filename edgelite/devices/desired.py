@@ -8,6 +8,7 @@ outage or a restart too.
 The table names every cell that changes anything; in all others the event is ignored.
 """
 
+from edgelite.driver import ConfigurationError
 from edgelite_protocol.errors import ProtocolError
 from edgelite_protocol.values import from_text, is_number
 
@@ -80,13 +81,24 @@ class Desired:
             return False
         self.text = property.desired
         self._pause_ms = RETRY_MS_MIN
-        self.error = _why_impossible(property)
+        self.error = _why_impossible(property, property.desired)
         if self.error:
             self.state = IMPOSSIBLE
             return False
         self.value = from_text(property.type, property.desired)
         self.state = UNREAD
         return True
+
+    def want_locally(self, property: "Property", text: str) -> None:
+        """Take a value that somebody at this node desires; ConfigurationError where it cannot be."""
+        error = _why_impossible(property, text)
+        if error:
+            raise ConfigurationError("desired.value", error)
+        self.text = text
+        self.value = from_text(property.type, text)
+        self.error = ""
+        self._pause_ms = RETRY_MS_MIN
+        self.state = UNREAD
 
     def recall(self, text: "str | None") -> None:
         """Take what an earlier run of the agent has kept as settled; None where it has nothing."""
@@ -113,8 +125,7 @@ class Desired:
         return action
 
 
-def _why_impossible(property: "Property") -> str:
-    text = property.desired or ""
+def _why_impossible(property: "Property", text: str) -> str:
     if not property.writable:
         return "the property is read-only"
     try:

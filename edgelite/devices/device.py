@@ -5,7 +5,7 @@ from edgelite.devices.kept import Kept
 from edgelite.devices.reports import Reports
 from edgelite.devices.rules import Hold
 from edgelite.devices.schedule import Cycle, earlier
-from edgelite.devices.twin import Twin
+from edgelite.devices.twin import GOOD, Twin
 from edgelite.devices.values import fault_of, shortened
 from edgelite.driver import ConfigurationError, Request, Result
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edgelite.context import Context
     from edgelite.devices.config import DeviceConfig
     from edgelite.devices.lines import Line
+    from edgelite.devices.watch import Watcher
 
 DEVICE_HOLD_MS = 10_000  # between two reports of one device's state
 ONCE_AGAIN_MS = 60_000  # until a property that is read once is asked for again, when it gave no value
@@ -33,7 +34,13 @@ class Collection:
 
 
 class Device:
-    """`submit(collection, request, now_ms)` hands a request to the device's line; the result comes to `finish`."""
+    """`submit(collection, request, now_ms)` hands a request to the device's line; the result comes to `finish`.
+
+    Others read `state`, `reason`, `last_online_ms` and `twins` (edgelite.devices.access)."""
+
+    watcher: "Watcher | None" = None  # set where somebody watches: edgelite.devices.watch
+    last_online_ms: "int | None" = None  # when it last answered
+    is_mapped = False  # no bus: a local program is its driver
 
     def __init__(
         self, key: str, context: "Context", submit: "Callable[[Collection, Request, Line, int], None]"
@@ -44,10 +51,10 @@ class Device:
         self._kept = Kept(context.journal, key)
         self._submit = submit
         self._config: DeviceConfig | None = None
-        self._twins: dict[str, Twin] = {}
+        self.twins: dict[str, Twin] = {}
         self._cycles: list[Cycle] = []
-        self._state = ""  # "" until something is known
-        self._reason = ""
+        self.state = ""  # "" until something is known
+        self.reason = ""
         self._hold = Hold(DEVICE_HOLD_MS)
         self._states_ms: int | None = None  # when to look at all twins again: nothing changes in between
 
@@ -55,23 +62,25 @@ class Device:
 
     def configure(self, config: "DeviceConfig", line: "Line", now_ms: int) -> None:
         """Take a new configuration; what reads the same as before goes on undisturbed."""
-        old_twins = self._twins
+        old_twins = self.twins
         if self.line is not line:
             self._cycles = []  # whatever they wait for will not come
         self._config = config
         self.line = line
-        self._twins = {}
-        if self._state == "unhealthy":
-            self._state = ""
+        self.is_mapped = getattr(config.driver, "IS_MAPPED", False)
+        self.twins = {}
+        if self.state == "unhealthy":
+            self.state = ""
+            self._tell_state()
         for property in config.properties:
             twin = old_twins.get(property.name)
             if twin is None or twin.property.source != property.source:
                 twin = Twin(property)
                 twin.desired.recall(self._kept.settled(config.uid, property.name))
             twin.property = property
-            self._twins[property.name] = twin
+            self.twins[property.name] = twin
         for name in old_twins:
-            if self._twins.get(name) is not old_twins[name]:
+            if self.twins.get(name) is not old_twins[name]:
                 old_twins[name].is_gone = True
         self._renew_cycles(now_ms)
         self._take_desired(now_ms)
@@ -81,14 +90,15 @@ class Device:
         """Its configuration is no good: it reads nothing until a better one comes."""
         self.stop()
         self._states_ms = now_ms
-        self._state = "unhealthy"
-        self._reason = reason
+        self.state = "unhealthy"
+        self.reason = reason
+        self._tell_state()
 
     def stop(self) -> None:
         """What is in flight is nobody's any more."""
-        for twin in self._twins.values():
+        for twin in self.twins.values():
             twin.is_gone = True
-        self._twins = {}
+        self.twins = {}
         self._cycles = []
         self._config = None
         self.line = None
@@ -98,16 +108,22 @@ class Device:
         self._kept.forget()
 
     def _renew_cycles(self, now_ms: int) -> None:
-        periods = sorted({twin.property.collect_ms for twin in self._twins.values()})
+        if self.is_mapped:
+            self._cycles = []
+            return
+        periods = sorted({twin.property.collect_ms for twin in self.twins.values()})
         kept = {cycle.period_ms: cycle for cycle in self._cycles}
         self._cycles = [kept.get(period) or Cycle(period, now_ms) for period in periods]
 
     def _take_desired(self, now_ms: int) -> None:
         unread = []
         for property in self._config.properties if self._config else []:
-            twin = self._twins[property.name]
+            twin = self.twins[property.name]
+            text = twin.desired.text
             if twin.desired.want(property) and not self._is_due(property.collect_ms, now_ms):
                 unread.append(twin)
+            if twin.desired.text != text:
+                self._tell_twin(twin)
         if unread:
             self._read(unread, None, now_ms, now_ms)
 
@@ -125,7 +141,7 @@ class Device:
         for cycle in self._cycles:
             due_ms = cycle.take(now_ms)
             if due_ms is not None:
-                twins = [twin for twin in self._twins.values() if twin.property.collect_ms == cycle.period_ms]
+                twins = [twin for twin in self.twins.values() if twin.property.collect_ms == cycle.period_ms]
                 self._read(twins, cycle, due_ms, now_ms)
             deadline_ms = earlier(deadline_ms, cycle.due_ms)
         if self._states_ms is not None and now_ms >= self._states_ms:
@@ -140,13 +156,34 @@ class Device:
         if not twins:
             return
         self._states_ms = now_ms
-        self._notice_presence(result)
+        self._notice_presence(result, now_ms)
         if collection.is_write:
             self._finish_write(twins[0], result, now_ms)
         else:
             self._finish_read(collection, twins, result, now_ms)
 
+    def want_locally(self, twin: "Twin", text: str, now_ms: int) -> None:
+        """A desired value from this node; ConfigurationError where it cannot be."""
+        twin.desired.want_locally(twin.property, text)
+        self._tell_twin(twin)
+        self._read([twin], None, now_ms, now_ms)
+        self._states_ms = now_ms
+
+    def state_locally(self, state: str, reason: str, now_ms: int) -> None:
+        """What its program says of it."""
+        self.state = state
+        self.reason = reason
+        if state == "online":
+            self.last_online_ms = now_ms
+        self._states_ms = now_ms
+        self._tell_state()
+
     def _read(self, twins: "list[Twin]", cycle: "Cycle | None", due_ms: int, now_ms: int) -> None:
+        if self.is_mapped:  # what its program told is all there is to read
+            for twin in twins:
+                if twin.quality == GOOD:
+                    self._compare(twin, now_ms)
+            return
         if cycle is not None:
             cycle.is_collecting = True
         self._send(Collection(self, twins, cycle, due_ms), None, now_ms)
@@ -157,15 +194,27 @@ class Device:
         visitors = {twin.property.name: twin.property.visitor for twin in collection.twins}
         self._submit(collection, Request(0, self._config.protocol, visitors, value), self.line, now_ms)
 
-    def _notice_presence(self, result: Result) -> None:
+    def _notice_presence(self, result: Result, now_ms: int) -> None:
+        before = self.state
         if result.answered:
-            self._state = "online"
-            self._reason = ""
-            return
-        self._state = "offline"
-        for name in sorted(result.errors):
-            self._reason = result.errors[name]
-            break
+            self.last_online_ms = now_ms if result.time_ms is None else result.time_ms
+            self.state = "online"
+            self.reason = ""
+        else:
+            self.state = "offline"
+            for name in sorted(result.errors):
+                self.reason = result.errors[name]
+                break
+        if self.state != before:
+            self._tell_state()
+
+    def _tell_state(self) -> None:
+        if self.watcher is not None:
+            self.watcher.state_changed(self.key)
+
+    def _tell_twin(self, twin: "Twin") -> None:
+        if self.watcher is not None:
+            self.watcher.twin_changed(self.key, twin.property.name)
 
     def _finish_read(self, collection: Collection, twins: "list[Twin]", result: Result, now_ms: int) -> None:
         time_ms = now_ms if result.time_ms is None else result.time_ms
@@ -174,12 +223,15 @@ class Device:
             name = twin.property.name
             value = result.values.get(name)
             fault = _fault(twin, value, result)
+            before = (twin.quality, twin.value, twin.error) if self.watcher is not None else None
             if value is None or fault:
                 twin.take_error(shortened(fault), time_ms)
             else:
                 twin.take_value(value, time_ms)
                 if twin.property.report_to_cloud and twin.rule.passes(twin.property, value, collection.due_ms):
                     passed[name] = value
+            if self.watcher is not None and before != (twin.quality, twin.value, twin.error):
+                self._tell_twin(twin)
         cycle = collection.cycle
         if result.errors and cycle is not None and cycle.period_ms == 0:
             cycle.due_ms = now_ms + ONCE_AGAIN_MS
@@ -204,6 +256,8 @@ class Device:
         else:
             event = self._comparison(twin)
             error = "the device holds another value after it was written"
+        if self.is_mapped and event != desired_states.EQUAL:
+            return  # its program knows what is desired, and says when it is so
         self._act(twin, desired.happen(event, error, now_ms), now_ms)
 
     def _comparison(self, twin: Twin) -> str:
@@ -218,6 +272,8 @@ class Device:
         return desired_states.EQUAL if same else desired_states.DIFFERENT
 
     def _act(self, twin: Twin, action: str, now_ms: int) -> None:
+        if action == desired_states.KEEP:
+            self._tell_twin(twin)
         if action == desired_states.WRITE:
             collection = Collection(self, [twin], None, now_ms)
             collection.is_write = True
@@ -242,7 +298,7 @@ class Device:
     def _look_at_states(self, now_ms: int) -> "int | None":
         """Tell what is due of twins and device, try desired values again; when to look next."""
         deadline_ms: int | None = None
-        for twin in self._twins.values():
+        for twin in self.twins.values():
             deadline_ms = earlier(deadline_ms, self._retry_desired(twin, now_ms))
             due_ms = twin.report_deadline_ms()
             if due_ms is not None and due_ms <= now_ms:
@@ -252,12 +308,12 @@ class Device:
         return earlier(deadline_ms, self._report_presence(now_ms))
 
     def _report_presence(self, now_ms: int) -> "int | None":
-        state = (self._state, self._reason)
-        due_ms = self._hold.deadline_ms(state) if self._state else None
+        state = (self.state, self.reason)
+        due_ms = self._hold.deadline_ms(state) if self.state else None
         if due_ms is None or due_ms > now_ms:
             return due_ms
         self._hold.tell(state, now_ms)
-        self._reports.state(self._state, self._reason, now_ms)
+        self._reports.state(self.state, self.reason, now_ms)
         return None
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from edgelite.context import Context
     from edgelite.devices.lines import Line
+    from edgelite.devices.watch import Watcher, Watchers
 
 DRIVER_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_"
 DRIVER_NAME_SIZE_MAX = 64
@@ -34,6 +35,7 @@ class Devices:
         self._lines = Lines(context.emit, context.random_bytes)
         self._collections: dict[int, Collection] = {}  # in flight, by request number
         self._last_number = 0
+        self._watchers: Watchers | None = None
 
     def set_desired(self, key: str, device: "dict[int, object] | None", now_ms: int) -> None:
         """Take on, change or (None) drop the device `key`, "namespace/name". A configuration that does not hold
@@ -42,6 +44,7 @@ class Devices:
             self._drop(key)
             return
         known = self._devices.get(key)
+        is_new = known is None
         if known is None:
             known = self._devices[key] = Device(key, self._context, self._submit)
         old_line = known.line
@@ -55,6 +58,10 @@ class Devices:
             self._forget_collections(known)
         if old_line is not None:
             self._lines.release(old_line)
+        if self._watchers is not None:
+            known.watcher = self._watchers
+            if is_new:
+                self._watchers.device_added(key)
 
     def step(self, now_ms: int) -> "int | None":
         """Take results, start what is due; the next deadline in ms, None when only input can change anything."""
@@ -71,6 +78,46 @@ class Devices:
     def buses(self) -> "list[Bus]":
         return self._lines.buses()
 
+    # ---- for others on this node: a Modbus server, the local bus
+
+    def add_watcher(self, watcher: "Watcher") -> None:
+        """It is told of each device that there is, and then of what changes."""
+        if self._watchers is None:
+            from edgelite.devices.watch import Watchers
+
+            self._watchers = Watchers()
+        self._watchers.add(watcher)
+        for key in self.keys():
+            self._devices[key].watcher = self._watchers
+            watcher.device_added(key)
+
+    def keys(self) -> "list[str]":
+        return sorted(self._devices)
+
+    def view(self, key: str) -> "Device | None":
+        """The device, to be read only: `state` ("" while nothing is known), `reason`, `last_online_ms` (None before it
+        answered), `twins` by property name."""
+        return self._devices.get(key)
+
+    def want_locally(self, key: str, name: str, text: str, now_ms: int) -> None:
+        """A desired value from this node: a PLC, a person at the CLI, an application. ConfigurationError says why it
+        cannot be; docs/twins.md, whose word counts when."""
+        from edgelite.devices.access import want_locally
+
+        want_locally(self._devices.get(key), key, name, text, now_ms)
+
+    def report_locally(self, key: str, name: str, text: str, now_ms: int) -> None:
+        """A value of a device whose driver is a local program (`protocolName: mapper`)."""
+        from edgelite.devices.access import report_locally
+
+        report_locally(self._devices.get(key), key, name, text, now_ms)
+
+    def state_locally(self, key: str, state: str, now_ms: int) -> None:
+        """The state of such a device: online, ok, offline, unhealthy, unknown."""
+        from edgelite.devices.access import state_locally
+
+        state_locally(self._devices.get(key), key, state, now_ms)
+
     def _drop(self, key: str) -> None:
         device = self._devices.pop(key, None)
         if device is None:
@@ -81,6 +128,8 @@ class Devices:
         self._forget_collections(device)
         if line is not None:
             self._lines.release(line)
+        if self._watchers is not None:
+            self._watchers.device_removed(key)
 
     def _forget_collections(self, device: Device) -> None:
         for number in [number for number, row in self._collections.items() if row.device is device]:
