@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgelite import __version__
-from edgelite_cli.mpy_files import Manifest, compile_all, find_compiler
+from edgelite_cli.mpy_files import Manifest, Source, compile_all, find_compiler
 
 FOLDER = "micropython"  # below edgelite_ports
 START = "edgelite_start.py"
+LICENCE_SUFFIX = ".LICENSE"  # of the text beside a third-party source; it goes along, and no board needs it
 
 LAUNCHER = """#!/bin/sh
 # The agent of this bundle under MicroPython. $MICROPYTHON names another interpreter, $EDGELITE_HEAP its heap's size.
@@ -71,6 +72,7 @@ def contents(name: str, ports_root: Path, mpy_cross: str | None) -> Iterator[tup
     compiled = list(compile_all(sources, find_compiler(mpy_cross), port.architecture))
     for target, content in compiled:
         yield f"lib/{target}", content, 0o644
+    yield from _licences(sources)
     start = (ports_root / FOLDER / START).read_bytes()
     if port.is_linux:
         yield f"lib/{START}", start, 0o644
@@ -87,6 +89,13 @@ def contents(name: str, ports_root: Path, mpy_cross: str | None) -> Iterator[tup
         return
     yield START, start, 0o644
     yield "package.json", _package(compiled), 0o644
+
+
+def _licences(sources: list[Source]) -> Iterator[tuple[str, bytes, int]]:
+    for source in sources:
+        licence = source.path.with_suffix(LICENCE_SUFFIX)
+        if licence.is_file():
+            yield "lib/" + source.target.removesuffix(".py") + LICENCE_SUFFIX, licence.read_bytes(), 0o644
 
 
 def _frozen_manifest(port: Port) -> str:

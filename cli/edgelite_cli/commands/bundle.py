@@ -39,7 +39,7 @@ KEPT = {
         )
     ),
 }
-SUFFIXES = (".py", ".sh", ".service")
+SUFFIXES = (".py", ".sh", ".service", ".LICENSE")
 ALL_PORTS = ("esp32", "linux", "micropython-linux", "qemu-cortex-m3", "rp2")
 
 LAUNCHER = """#!/bin/sh
