@@ -62,6 +62,7 @@ class Platform:
         writes_outlive_agent: bool = True,
         frame_bytes_max: int = FRAME_BYTES_MAX_DEFAULT,
         link_keys: "Keys | None" = None,
+        socket_folder: str = "",
     ) -> None:
         self.storage = storage  # of the journal
         self.artifacts = artifacts
@@ -75,6 +76,9 @@ class Platform:
         # What the hub may send in one piece, so how large a desired Pod or Device may be: it lies in memory whole.
         self.frame_bytes_max = frame_bytes_max
         self.link_keys = link_keys  # where the configuration has a serial link (edgelite.link_keys)
+        # Where the agent's own sockets are ("bus.sock", "driver-NAME.sock"), for its owner alone; "" where there are
+        # no Unix sockets.
+        self.socket_folder = socket_folder
 
 
 class Node(Owner):

@@ -1,10 +1,11 @@
-"""Channels on sockets: what every port does alike for ("tls", host, port) and ("tcp", host, port).
+"""Channels on sockets: what every port does alike for ("tls", host, port), ("tcp", host, port), ("unix", path) and
+("driver", name), and for connections that came in.
 
 A connection goes RESOLVING, CONNECTING (each address in turn), HANDSHAKING (TLS alone), OPEN, CLOSED; whatever ends
 it, its channel hears `closed` exactly once. A port's own subclass makes the socket, shakes hands and carries bytes.
 """
 
-from edgelite.effects import Channel, Open
+from edgelite.effects import Acceptor, Channel, Listen, Open
 from edgelite_protocol.errors import PlatformError
 
 TYPE_CHECKING = False
@@ -38,7 +39,8 @@ class Connection:
     def __init__(self, owner: "Connections", effect: Open) -> None:
         self.owner = owner
         self.channel = effect.channel
-        self.kind, self.host, self.port = effect.target[0], str(effect.target[1]), int(effect.target[2])
+        self.kind, self.host = effect.target[0], str(effect.target[1])
+        self.port = int(effect.target[2]) if self.kind != "unix" else 0
         self.state = RESOLVING
         self.deadline_ms: int | None = None
         self._addresses: list[str] = []
@@ -87,7 +89,20 @@ class Connection:
     # ---- getting there
 
     def start(self) -> None:
-        self.owner.resolve(self.host, self._resolved)
+        if self.kind == "unix":
+            self._resolved([self.host], "")
+        else:
+            self.owner.resolve(self.host, self._resolved)
+
+    def take(self, accepted: "Any") -> None:
+        """Begin with a socket that is connected: it came in."""
+        self._socket = accepted
+        self.channel.peer_address = self.host
+        self._opened()
+
+    @property
+    def is_closed(self) -> bool:
+        return self.state == CLOSED
 
     def _resolved(self, addresses: "list[str]", reason: str) -> None:
         """`reason` says why there are none."""
@@ -218,7 +233,8 @@ class Connection:
 class Connections:
     """All open channels. `make` makes a port's own Connection of (this, Open). `resolve(host, done)` brings
     `done(addresses, reason)`, at once or later; `describe(errno)` is what the errno means, for a person; `system` is
-    the port's module of that name where it has serial lines."""
+    the port's module of that name where it has serial lines and sockets in its file system; `socket_folder` is where
+    those of drivers are. `sockets()` gives the port's module of sockets that listen."""
 
     def __init__(
         self,
@@ -228,13 +244,16 @@ class Connections:
         describe: "Callable[[int], str]",
         now_ms: "Callable[[], int]",
         system: "Any" = None,
+        sockets: "Callable[[], Any] | None" = None,
     ) -> None:
         self.loop = loop
         self.resolve = resolve
         self.describe = describe
         self.now_ms = now_ms
+        self.socket_folder = ""
         self._make = make
         self._system = system
+        self._sockets = sockets
         self._connections: list[Any] = []
         self._ended = False  # since the last step: the core has heard of it and wants to act
 
@@ -246,13 +265,47 @@ class Connections:
             from edgelite_ports.common.serial_lines import SerialLine  # most nodes have none
 
             connection = SerialLine(self, effect, self._system)
+        elif effect.target[0] in ("unix", "driver"):
+            self._open_local(effect)
+            return
         else:
             effect.channel.closed("this port has no transport " + str(effect.target[0]), self.now_ms())
             return
+        self._add(connection)
+
+    def listen(self, effect: Listen) -> None:
+        from edgelite_ports.common.listener import Listener  # most nodes have none
+
+        if effect.target[0] not in ("tcp", "unix") or self._sockets is None:
+            effect.acceptor.closed("this port cannot listen for " + str(effect.target[0]), self.now_ms())
+            return
+        self._add(Listener(self, effect, self._sockets(), self._system))
+
+    def accepted(self, effect: Open, accepted: "Any") -> "Any":
+        """The connection of a socket that came in."""
+        connection: Any = self._make(self, effect)
+        self._connections.append(connection)
+        connection.take(accepted)
+        return connection
+
+    def _open_local(self, effect: Open) -> None:
+        from edgelite_ports.common.listener import check_path
+
+        path = str(effect.target[1])
+        if effect.target[0] == "driver":
+            path = "%s/driver-%s.sock" % (self.socket_folder, path)
+        try:
+            check_path(path, self._system)
+        except PlatformError as error:
+            effect.channel.closed(error.text, self.now_ms())
+            return
+        self._add(self._make(self, Open(effect.channel, ("unix", path))))
+
+    def _add(self, connection: "Any") -> None:
         self._connections.append(connection)
         connection.start()
 
-    def close(self, channel: Channel) -> None:
+    def close(self, channel: "Channel | Acceptor") -> None:
         for connection in list(self._connections):
             if connection.channel is channel:
                 connection.close()

@@ -50,6 +50,7 @@ class Dispatcher:
         self._table: dict[type, Callable[..., object]] = {
             effects.Sync: self._sync,
             effects.Open: connections.open,
+            effects.Listen: connections.listen,
             effects.Close: lambda effect: connections.close(effect.channel),
             effects.Configure: lambda effect: connections.configure(effect.channel, effect.settings),
             effects.StartUnit: lambda effect: self._runtimes[effect.runtime].start(effect),

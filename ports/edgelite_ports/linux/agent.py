@@ -50,14 +50,16 @@ class Agent(AgentProcess):
         artifacts = ArtifactStore(state.below("artifacts"))
         self._logs = LogStore(state.below("logs"), lambda text: log("warning", text))
         boot_id = clock.boot_id()
+        places = Places(state.path, state.runtime_path(config.node), boot_id)
+        places.make()
+        self._connections.socket_folder = places.sockets
         platform = Platform(
             *(storage, artifacts, self._logs, boot_id, os.urandom, capabilities(installed_drivers(os.listdir))),
             frame_bytes_max=FRAME_BYTES_MAX,
             link_keys=link_keys,
+            socket_folder=places.sockets,
         )
         node = Node(config, platform)
-        places = Places(state.path, state.runtime_path(config.node), boot_id)
-        places.make()
         processes = Processes(
             node.supervisor, self._loop, places, artifacts, self._logs, config.node, clock.monotonic_ms
         )

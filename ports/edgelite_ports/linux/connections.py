@@ -36,8 +36,12 @@ class Connection(common.Connection):
     # ---- getting there
 
     def _new_socket(self, address: str) -> int:
-        self._socket = _new_socket(address)
-        failure: int = self._socket.connect_ex((address, self.port))
+        if self.kind == "unix":
+            self._socket = _listening().new_local()
+            failure: int = self._socket.connect_ex(address)
+        else:
+            self._socket = _new_socket(address)
+            failure = self._socket.connect_ex((address, self.port))
         return 0 if failure == errno.EINPROGRESS else failure
 
     def _failure(self) -> int:
@@ -170,7 +174,7 @@ class Connections(common.Connections):
         kernel_tls: "kernel_tls.KernelTls | None" = None,
     ) -> None:
         make: Any = Connection
-        super().__init__(loop, make, self._lookup, _describe, monotonic_ms, system)
+        super().__init__(loop, make, self._lookup, _describe, monotonic_ms, system, _listening)
         self.worker = worker
         self.tls_context = tls_context
         self.kernel_tls = kernel_tls
@@ -186,6 +190,12 @@ class Connections(common.Connections):
             done(result if isinstance(result, list) else [], str(error) if error else "")
 
         self.worker.submit(LANE_NAMES, lambda: resolver.lookup(host), looked_up)
+
+
+def _listening() -> "Any":
+    from edgelite_ports.linux import listening  # most nodes listen for nobody
+
+    return listening
 
 
 def _describe(number: int) -> str:

@@ -1,4 +1,4 @@
-"""Channels on sockets under MicroPython: ("tls", host, port) and ("tcp", host, port)."""
+"""Channels on sockets under MicroPython: what common/connections.py says."""
 
 import socket
 
@@ -29,12 +29,18 @@ _RECEIVES_MAX = 16  # pieces of one readiness; the rest is read in the next roun
 
 
 class SocketConnection(Connection):
-    def __init__(self, owner: Connections, effect: Open, tls_context: "Callable[[], Any]") -> None:
+    def __init__(self, owner: Connections, effect: Open, tls_context: "Callable[[], Any]", system: "Any") -> None:
         super().__init__(owner, effect)
         self._tls_context = tls_context
+        self._system = system
         self._tls: TlsConnection | None = None
 
     def _new_socket(self, address: str) -> int:
+        if self.kind == "unix":
+            self._socket = _listening().new_local()
+            self._socket.setblocking(False)
+            self._socket.connect(_listening().local_address(address, self._system))
+            return 0
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setblocking(False)
@@ -134,6 +140,12 @@ class SocketConnection(Connection):
         self._tls = None
 
 
+def _listening() -> "Any":
+    from edgelite_ports.micropython import listening  # most nodes listen for nobody
+
+    return listening
+
+
 def _set_options(new: "Any") -> None:
     """A network stack without one of them works all the same."""
     for option, value in ((TCP_NODELAY, 1), (TCP_NOTSENT_LOWAT, NOT_SENT_BYTES_MAX)):
@@ -154,6 +166,6 @@ def make_connections(
     connection on. `system`: the port's module of that name where it has serial lines by termios."""
 
     def make(owner: Connections, effect: Open) -> Connection:
-        return SocketConnection(owner, effect, tls_context)
+        return SocketConnection(owner, effect, tls_context, system)
 
-    return Connections(loop, make, resolve, describe, now_ms, system)
+    return Connections(loop, make, resolve, describe, now_ms, system, _listening)

@@ -41,6 +41,7 @@ _TEXTS = {
     EPIPE: "broken pipe",
     39: "directory not empty",
     97: "address family not supported",
+    98: "address already in use",
     99: "cannot assign requested address",
     100: "network is down",
     101: "network is unreachable",

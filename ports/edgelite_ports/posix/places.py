@@ -4,6 +4,7 @@
     <state>/workloads/<uid>/<container>.files  which of them came from ConfigMaps and Secrets, one path a line
     <state>/logs/<uid>/<container>.log[.1]   its output
     <state>/artifacts/<digest, hex>/         an unpacked artifact
+    <run>/sockets/                           the agent's own Unix sockets: what uses them finds them after a reboot too
     <run>/<boot>/requests, keeper            the keeper's FIFO and identity (shim.py)
     <run>/<boot>/<uid>/<container>/          a unit's run directory (shim.py)
 
@@ -27,6 +28,7 @@ class Places:
         self.state = state
         self.run_base = run
         self.run = join(run, binascii.hexlify(boot_id).decode())
+        self.sockets = join(run, "sockets")
 
     def make(self) -> None:
         """Make what is missing, for the owner only, and remove what other boots left in the run directory.
@@ -37,7 +39,9 @@ class Places:
             raise PlatformError("cannot make the agent's directories: " + reason(error), "check their owner") from error
 
     def _make(self) -> None:
-        for directory in [self.run] + [join(self.state, name) for name in ("workloads", "logs", "artifacts")]:
+        for directory in [self.run, self.sockets] + [
+            join(self.state, name) for name in ("workloads", "logs", "artifacts")
+        ]:
             make_directories(directory)
         for name in system.listdir(self.run_base):
             if name != base(self.run) and _is_boot(name):

@@ -8,7 +8,7 @@ OPT = 3  # without assertions and lines' numbers: flash is small, and a tracebac
 include("../core_manifest.py", opt=OPT)
 
 COMMON = ("__init__", "absent", "files", "os_errors", "ring_log", "shell", "tasks", "worker")
-NETWORK = ("connections", "dns", "file_storage", "identity", "loop", "names", "resolver", "tls")
+NETWORK = ("connections", "dns", "file_storage", "identity", "listening", "loop", "names", "resolver", "tls")
 BOARDS = ("__init__", "agent", "clock", "heap", "storage_files", "uart_line")
 NETWORK_BOARDS = ("network_board", "wifi")
 

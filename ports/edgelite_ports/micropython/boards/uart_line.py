@@ -4,7 +4,7 @@ The board opens a UART as machine.UART is: `read(size)` (None or b"" for nothing
 took, None for none) and `deinit()`; the board's loop can wait for it.
 """
 
-from edgelite.effects import Channel, Open
+from edgelite.effects import Acceptor, Channel, Listen, Open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,7 +137,13 @@ class Lines:
         else:
             effect.channel.closed("this board has no network", self.now_ms())
 
-    def close(self, channel: Channel) -> None:
+    def listen(self, effect: Listen) -> None:
+        if self._sockets is not None:
+            self._sockets.listen(effect)
+        else:
+            effect.acceptor.closed("this board has no network", self.now_ms())
+
+    def close(self, channel: "Channel | Acceptor") -> None:
         for line in list(self._lines):
             if line.channel is channel:
                 line.close()

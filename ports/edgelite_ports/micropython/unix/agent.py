@@ -59,6 +59,8 @@ class Agent(AgentProcess):
         log_files = LogStore(state.below("logs"), lambda text: log("warning", text))
         logs = RingLogs(log_files)
         boot_id = clock.boot_id()
+        places = Places(state.path, state.runtime_path(config.node), boot_id)
+        places.make()
         platform = Platform(
             *(storage, artifacts, logs, boot_id, os.urandom),
             capabilities(
@@ -68,12 +70,12 @@ class Agent(AgentProcess):
             ),
             frame_bytes_max=FRAME_BYTES_MAX,
             link_keys=link_keys,
+            socket_folder=places.sockets,
         )
         node = Node(config, platform)
         resolver = Resolver(self.loop, clock.monotonic_ms, os.urandom, names.configuration)
         connections = make_connections(self.loop, resolver.lookup, identity.tls_context, clock.monotonic_ms, system)
-        places = Places(state.path, state.runtime_path(config.node), boot_id)
-        places.make()
+        connections.socket_folder = places.sockets
         processes = Processes(
             *(node.supervisor, self.loop, places, artifacts, log_files, config.node), clock.monotonic_ms
         )
