@@ -27,8 +27,17 @@ def is_device_file(path: Path) -> bool:
     return path.name in DEVICE_FILES and path.is_relative_to(ROOM_FOLDERS["edgelite_ports"] / "micropython")
 
 
+VENDORED = ROOM_FOLDERS["edgelite"] / "vendored"
+
+
+def is_vendored(path: Path) -> bool:
+    """Fetched, not ours: held to no rule of this house."""
+    return path.parent == VENDORED and path.name != "__init__.py"
+
+
 def room_files(room: str) -> list[Path]:
-    return sorted(path for path in ROOM_FOLDERS[room].rglob("*.py") if not is_device_file(path))
+    found = ROOM_FOLDERS[room].rglob("*.py")
+    return sorted(path for path in found if not is_device_file(path) and not is_vendored(path))
 
 
 def all_room_files() -> list[Path]:

@@ -68,9 +68,9 @@ def test_from_the_editable_install(tmp_path: Path) -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from the files that are here, in a copy, so that no build folder appears in the checkout."""
     source = tmp_path_factory.mktemp("source")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         (source / name).write_bytes((ROOT / name).read_bytes())
-    for folder in ROOM_FOLDERS.values():
+    for folder in (*ROOM_FOLDERS.values(), ROOT / "vendoring"):
         copy_room(folder, source / folder.relative_to(ROOT))
     output = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(output), str(source)]

@@ -5,7 +5,7 @@ import os
 
 OPT = 3  # without assertions and lines' numbers: flash is small, and a traceback still names the function
 
-include("../core_manifest.py", opt=OPT)
+include("../core_manifest.py", opt=OPT, left_out=() if options.has_network else ("mqtt", "vendored"))
 
 COMMON = ("__init__", "absent", "files", "os_errors", "ring_log", "shell", "tasks", "worker")
 NETWORK = ("connections", "dns", "file_storage", "identity", "listening", "loop", "names", "resolver", "tls")
