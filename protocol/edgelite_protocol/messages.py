@@ -6,7 +6,7 @@ integers because both runtimes keep those cheapest.
 """
 
 VERSION_MAJOR = 1
-VERSION_MINOR = 0
+VERSION_MINOR = 1  # 1: keys 14 to 20 of a property, key 10 of REPORT_TWIN
 
 # Streams of a link. 0 to 2 are always open; transfers take ids from STREAM_FIRST_DYNAMIC on: odd where the
 # node opens, even where the hub does.
@@ -153,6 +153,19 @@ PROPERTY_MINIMUM = 10  # text
 PROPERTY_MAXIMUM = 11  # text
 PROPERTY_DEADBAND = 12  # float: absolute; absent: every reading is reported (within PROPERTY_REPORT_MS)
 PROPERTY_UNIT = 13  # text
+PROPERTY_DEADBAND_PERCENT = 14  # float: of the last value reported; beside PROPERTY_DEADBAND, a value must pass both
+PROPERTY_WINDOW_MS = 15  # uint: one report for each window of this length, in place of PROPERTY_REPORT_MS
+PROPERTY_WINDOW_FUNCTIONS = 16  # uint: WINDOW_* added up, told beside the last value
+PROPERTY_DESIRED_TIME = 17  # uint: when it was desired, Unix time by the hub's clock; names the wish beside its text
+PROPERTY_DESIRED_EXPIRES = 18  # uint: Unix time by the hub's clock after which it is not written any more
+PROPERTY_FAIL_SAFE = 19  # text: the value to write when there has been no hub ...
+PROPERTY_FAIL_SAFE_MS = 20  # uint: ... for so long; with 19
+
+WINDOW_MIN = 1
+WINDOW_MAX = 2
+WINDOW_MEAN = 4
+WINDOW_COUNT = 8
+WINDOW_FUNCTIONS_MAX = 15
 
 # ---- Bodies of reports: maps, key 0 is the kind
 REPORT = 0
@@ -201,6 +214,7 @@ TWIN_ERROR = 6  # text: why it is bad, e.g. "Modbus exception 2: illegal data ad
 TWIN_VERSION = 7  # uint: grows with each change of the reported value or quality
 TWIN_DESIRED = 8  # text: the desired value that the node has observed
 TWIN_DESIRED_VERSION = 9
+TWIN_DESIRED_ORIGIN = 10  # "local" | "fail-safe": whose word TWIN_DESIRED is; absent: the hub's
 
 # REPORT_DEVICE
 DEVICE_STATE_DEVICE = 1
