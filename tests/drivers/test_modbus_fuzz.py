@@ -15,6 +15,8 @@ from test_modbus_bus import Bench, counting_unit
 
 from edgelite.driver import ConfigurationError
 from edgelite_drivers.modbus import check_protocol, check_visitor, pdu
+from edgelite_drivers.modbus.ascii import AsciiFraming
+from edgelite_drivers.modbus.rtu import RtuFraming
 from edgelite_drivers.modbus.tcp import TcpFraming
 from edgelite_drivers.modbus.values import ValueRefused, decode, encode
 from edgelite_protocol import messages
@@ -54,30 +56,30 @@ def test_answers(request: bytes, answer: bytes) -> None:
     assert data in answer
 
 
+FRAMINGS = st.sampled_from([TcpFraming, RtuFraming, AsciiFraming])
+
+
 @EXAMPLES
-@given(st.lists(st.binary(max_size=40), max_size=20))
-def test_framing(pieces: list[bytes]) -> None:
-    whole, cut = TcpFraming(), TcpFraming()
-    whole.feed(b"".join(pieces))
+@given(FRAMINGS, st.sampled_from([1, 65]), REQUESTS, st.lists(st.binary(max_size=40), max_size=20), st.booleans())
+def test_framing(make: Any, unit: int, request: bytes, pieces: list[bytes], is_near: bool) -> None:
+    """How the stream is cut must not matter, and only the typed error may come out."""
 
-    def drain(framing: TcpFraming) -> tuple[list[Any], str]:
-        found = []
+    def run(pieces: list[bytes]) -> tuple[bytes | None, str]:
+        framing = make()
+        framing.encode(unit, request)
         try:
-            while (answer := framing.next_answer()) is not None:
-                found.append(answer)
+            for piece in pieces:
+                framing.feed(piece)
+                answer = framing.next_answer()
+                if answer is not None:
+                    return answer, ""
+            return framing.expire(), ""
         except ProtocolError as error:
-            return found, error.code
-        return found, ""
+            return None, error.code
 
-    found: list[Any] = []
-    code = ""
-    for piece in pieces:
-        cut.feed(piece)
-        more, code = drain(cut)
-        found += more
-        if code:
-            break
-    assert (found, code) == drain(whole), "how the stream is cut must not matter"
+    if is_near:
+        pieces = [bytes([unit, request[0]]), *pieces]
+    assert run(pieces) == run([b"".join(pieces)])
 
 
 TYPES = st.sampled_from(["INT", "FLOAT", "DOUBLE", "BOOLEAN", "STRING", "BYTES", "STREAM", ""])

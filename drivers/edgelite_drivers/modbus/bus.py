@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edgelite_drivers.modbus.config import Protocol
-    from edgelite_drivers.modbus.tcp import TcpFraming
+    from edgelite_drivers.modbus.framing import Framing
 
 RECONNECT_MS_MIN = 1_000
 RECONNECT_MS_MAX = 30_000
@@ -35,7 +35,7 @@ SILENT_TIMEOUTS_MAX = 3  # in a row, with not one byte received: the connection 
 
 
 class ModbusBus(Bus):
-    def __init__(self, framing: "TcpFraming", random_bytes: "Callable[[int], bytes]") -> None:
+    def __init__(self, framing: "Framing", random_bytes: "Callable[[int], bytes]") -> None:
         self._framing = framing
         self._random_bytes = random_bytes
         self._reconnect = Backoff(RECONNECT_MS_MIN, RECONNECT_MS_MAX, random_bytes)
@@ -43,7 +43,6 @@ class ModbusBus(Bus):
         self._queue: list[Job] = []  # bounded by the caller: one for each property group and write in flight
         self._results: list[Result] = []
         self._current: Job | None = None
-        self._current_tag = 0
         self._deadline_ms = 0
         self._output = b""
         self._is_open = False
@@ -54,7 +53,6 @@ class ModbusBus(Bus):
         self._has_answered = False  # on this connection
         self._silent_timeouts = 0
         self.exchanges = 0
-        self.foreign_answers = 0
         self.timeouts = 0
 
     # ---- driver contract
@@ -163,16 +161,13 @@ class ModbusBus(Bus):
         job = self._current
         if job is None:
             return
-        self._current_tag, frame = self._framing.encode(job.unit_number, job.request_pdu())
-        self._output += frame
+        self._output += self._framing.encode(job.unit_number, job.request_pdu())
         self._deadline_ms = now_ms + job.timeout_ms
         self.exchanges += 1
 
-    def _take_answer(self, answer: "tuple[int, int, bytes]", now_ms: int) -> None:
-        tag, unit, data = answer
+    def _take_answer(self, data: bytes, now_ms: int) -> None:
         job = self._current
-        if job is None or tag != self._current_tag or unit != job.unit_number:
-            self.foreign_answers += 1
+        if job is None:
             return
         self._has_answered = True
         self._reconnect.reset()
@@ -192,6 +187,7 @@ class ModbusBus(Bus):
     def _timed_out(self, job: Job, now_ms: int) -> None:
         self.timeouts += 1
         self._silent_timeouts += 1
+        self._framing.expire()
         self._current = None
         self._finish(job, "no answer within %d ms" % job.timeout_ms)
         if not job.answered:

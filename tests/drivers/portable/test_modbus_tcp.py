@@ -1,52 +1,71 @@
-"""MBAP framing: whole, byte by byte, with garbage behind."""
+"""MBAP framing: whole, byte by byte, with garbage before and behind; strict and lenient transaction ids."""
 
-from edgelite_drivers.modbus.tcp import TcpFraming
+from edgelite_drivers.modbus.tcp import TcpFraming, seal
 from edgelite_protocol.errors import ProtocolError
 
-FRAMES = (
-    (bytes.fromhex("0001000000050104020000"), (1, 1, bytes.fromhex("04020000"))),
-    (bytes.fromhex("ffff00000003f78302"), (0xFFFF, 0xF7, bytes.fromhex("8302"))),
-    (bytes.fromhex("0a0b000000020005"), (0x0A0B, 0, b"\5")),
-    (bytes.fromhex("000700000100") + b"\1" + b"\x42" * 255, None),
-)
+READ = bytes.fromhex("0300000002")
+ANSWER = bytes.fromhex("030400010002")
 BROKEN = ("000100010005", "000101000005", "000100000000", "000100000001", "0001000000ff", "00010000ffff")
 
 
-def answers(framing):
-    found = []
-    answer = framing.next_answer()
-    while answer is not None:
-        found.append(answer)
-        answer = framing.next_answer()
-    return found
+LONGEST = b"\3\xfb" + b"\x42" * 251
+
+
+def asked(is_strict=True, unit=17):
+    """A framing whose request has the id 8."""
+    framing = TcpFraming(7, is_strict)
+    framing.encode(unit, READ)
+    return framing
 
 
 def test_encode_counts_transactions_and_wraps():
     framing = TcpFraming(0xFFFE)
-    tag, frame = framing.encode(17, b"\3\0\x6b\0\3")
-    assert (tag, frame) == (0xFFFF, bytes.fromhex("ffff00000006110300" + "6b0003"))
-    assert framing.encode(17, b"\3\0\x6b\0\3")[0] == 0
+    assert framing.encode(17, b"\3\0\x6b\0\3") == bytes.fromhex("ffff00000006110300" + "6b0003")
+    assert framing.encode(17, READ)[:2] == b"\0\0"
 
 
-def test_frames_whole_and_byte_by_byte_and_joined():
-    for frame, expected in FRAMES[:3]:
-        framing = TcpFraming()
-        framing.feed(frame)
-        assert answers(framing) == [expected]
-        for byte in frame:
+def test_answers_whole_and_byte_by_byte_and_joined():
+    for answer in (ANSWER, b"\x83\2", b"\3", LONGEST):
+        framing = asked()
+        framing.feed(memoryview(seal(8, 17, answer)))
+        assert framing.next_answer() == answer
+        assert framing.next_answer() is None
+        framing = asked()
+        for byte in seal(8, 17, answer):
             assert framing.next_answer() is None
             framing.feed(bytes([byte]))
-        assert answers(framing) == [expected]
-    framing = TcpFraming()
-    framing.feed(memoryview(b"".join([frame for frame, _ in FRAMES[:3]])))
-    assert answers(framing) == [expected for _, expected in FRAMES[:3]]
+        assert framing.next_answer() == answer
+
+
+def test_late_doubled_and_foreign_answers_are_passed_over():
+    framing = asked()
+    late, foreign, right = seal(7, 17, ANSWER), seal(8, 16, ANSWER), seal(8, 17, ANSWER)
+    framing.feed(late + foreign + right + right)
+    assert framing.next_answer() == ANSWER
+    assert framing.next_answer() is None
+    assert framing.foreign_answers == 3
+
+
+def test_a_lenient_one_takes_any_id_of_the_right_unit_and_function():
+    framing = asked(is_strict=False)
+    framing.feed(seal(0, 16, ANSWER) + seal(0, 17, b"\4\2\0\0") + seal(0x1234, 17, b"\x83\2"))
+    assert framing.next_answer() == b"\x83\2"
+    assert framing.foreign_answers == 2
+    assert not framing.identifies_answers
+
+
+def test_after_the_timeout_nothing_is_an_answer():
+    framing = asked()
+    assert framing.expire() is None
+    framing.feed(seal(8, 17, ANSWER))
+    assert framing.next_answer() is None
 
 
 def test_garbage_behind_a_frame_comes_after_it():
     for garbage in BROKEN:
-        framing = TcpFraming()
-        framing.feed(FRAMES[0][0] + bytes.fromhex(garbage))
-        assert framing.next_answer() == FRAMES[0][1]
+        framing = asked()
+        framing.feed(seal(8, 17, ANSWER) + bytes.fromhex(garbage))
+        assert framing.next_answer() == ANSWER
         try:
             framing.next_answer()
         except ProtocolError as error:
@@ -55,21 +74,20 @@ def test_garbage_behind_a_frame_comes_after_it():
             raise AssertionError(garbage + " was taken")
 
 
-def test_the_longest_frame_is_taken_and_one_more_is_not():
-    framing = TcpFraming()
-    framing.feed(bytes.fromhex("0001000000fe01") + b"\3" * 253)
-    assert framing.next_answer() == (1, 1, b"\3" * 253)
-    framing.feed(FRAMES[3][0])
+def test_256_bytes_of_pdu_are_not_waited_for():
+    framing = asked()
+    framing.feed(bytes.fromhex("000800000100"))
     try:
         framing.next_answer()
     except ProtocolError:
         return
-    raise AssertionError("256 bytes were announced and waited for")
+    raise AssertionError("they were announced and waited for")
 
 
 def test_reset_forgets_the_old_connection():
-    framing = TcpFraming()
-    framing.feed(FRAMES[0][0][:9])
+    framing = asked()
+    framing.feed(seal(8, 17, ANSWER)[:9])
     framing.reset()
-    framing.feed(FRAMES[1][0])
-    assert answers(framing) == [FRAMES[1][1]]
+    framing.encode(17, READ)
+    framing.feed(seal(9, 17, ANSWER))
+    assert framing.next_answer() == ANSWER
