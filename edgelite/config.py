@@ -53,6 +53,7 @@ class Config:
         self.session_lasted_ms = 60_000  # a session of this length resets the backoff
         self.greeting_timeout_ms = 20_000
         self.tls_in_kernel = True  # where the platform has it
+        self.bus = False  # whether local processes may publish and subscribe
         self.log_level = "info"
 
     def journal_limits(self) -> JournalLimits:
@@ -152,6 +153,7 @@ _KEYS: "dict[str, tuple[str, Callable[[str], object]]]" = {
     "backoff_base_ms": ("backoff_base_ms", _count),
     "backoff_cap_ms": ("backoff_cap_ms", _count),
     "tls_in_kernel": ("tls_in_kernel", _yes_or_no),
+    "bus": ("bus", _yes_or_no),
     "log_level": ("log_level", _level),
 }
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from edgelite.bus.service import BusService
     from edgelite.config import Config
     from edgelite.fetch import ArtifactStore
     from edgelite.gateway import Gateway
@@ -97,6 +98,7 @@ class Node(Owner):
         self.devices = Devices(context)
         self.link = Link(context, config, self, self._serial_link(context))
         self._gateway = self._make_gateway(context)
+        self._bus = self._make_bus(context)
         self._desired = Desired(self.journal, self._apply)
         self._timekeeping = Timekeeping(self._patient, self.clock)
         self._fetcher = Fetcher(context, self.supervisor, platform.artifacts)
@@ -143,6 +145,8 @@ class Node(Owner):
             deadlines.append(self.link.step(now_ms))  # last: what was just sent moves the session's deadline
         if self._gateway is not None:
             deadlines.append(self._gateway.step(now_ms))
+        if self._bus is not None:
+            deadlines.append(self._bus.step(now_ms))
         return earliest(deadlines)
 
     def next_effect(self) -> "object | None":
@@ -157,6 +161,8 @@ class Node(Owner):
         self.link.stop(now_ms)
         if self._gateway is not None:
             self._gateway.stop(now_ms)
+        if self._bus is not None:
+            self._bus.stop(now_ms)
         self.journal.urgent()
 
     @property
@@ -235,6 +241,13 @@ class Node(Owner):
         from edgelite.gateway import Gateway
 
         return Gateway(self._config, context, self.link.hub, lambda: self.link.live)
+
+    def _make_bus(self, context: Context) -> "BusService | None":
+        if not self._config.bus:
+            return None
+        from edgelite.bus.service import BusService
+
+        return BusService(self._config, self._platform.socket_folder, context, self.devices)
 
     def _may_say_hello(self) -> bool:
         """What it says must be durable (SPEC.md, 9.1), so this start's first sync comes before it. A medium that fails

@@ -48,7 +48,14 @@ def all_agent_modules() -> list[str]:
     drivers = sorted(
         f"edgelite_drivers.{path.parent.name}" for path in ROOM_FOLDERS["edgelite_drivers"].glob("*/__init__.py")
     )
-    return [AGENT, *drivers, "edgelite.serial_link", "edgelite.gateway", "edgelite_protocol.oscore.aes"]
+    return [
+        AGENT,
+        *drivers,
+        "edgelite.serial_link",
+        "edgelite.gateway",
+        "edgelite.bus.service",
+        "edgelite_protocol.oscore.aes",
+    ]
 
 
 @pytest.mark.parametrize("module", all_agent_modules())

@@ -52,6 +52,8 @@ class Agent(AgentProcess):
         boot_id = clock.boot_id()
         places = Places(state.path, state.runtime_path(config.node), boot_id)
         places.make()
+        if config.bus:
+            places.bus_path = places.sockets + "/bus.sock"  # as edgelite/bus/service.py names it
         self._connections.socket_folder = places.sockets
         platform = Platform(
             *(storage, artifacts, self._logs, boot_id, os.urandom, capabilities(installed_drivers(os.listdir))),

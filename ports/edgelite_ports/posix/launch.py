@@ -39,7 +39,7 @@ def prepare(
     _make_directories(places, unit)
     _write_files(places, unit, container.get(CONTAINER_FILES, []))
     directory = working_directory(root, artifact_root, container.get(CONTAINER_WORKING_DIRECTORY, ""))
-    environment = make_environment(root, artifact_root, node, workload, container)
+    environment = make_environment(root, artifact_root, node, workload, container, places.bus_path)
     words = [expand(word, environment) for word in container[CONTAINER_COMMAND]]
     _check_words(words)
     program = find_program(words[0], directory, artifact_root, environment["PATH"])
@@ -60,7 +60,12 @@ def working_directory(root: str, artifact_root: "str | None", asked: str) -> str
 
 
 def make_environment(
-    root: str, artifact_root: "str | None", node: str, workload: "dict[int, Any]", container: "dict[int, Any]"
+    root: str,
+    artifact_root: "str | None",
+    node: str,
+    workload: "dict[int, Any]",
+    container: "dict[int, Any]",
+    bus_path: str = "",
 ) -> "dict[str, str]":
     """Nothing of the agent's own environment; what the container declares wins."""
     path = PATH_DEFAULT if artifact_root is None else "%s/bin:%s:%s" % (artifact_root, artifact_root, PATH_DEFAULT)
@@ -72,6 +77,8 @@ def make_environment(
     environment.update(own_variables(node, workload))
     if artifact_root is not None:
         environment["EDGELITE_ARTIFACT"] = artifact_root
+    if bus_path:
+        environment["EDGELITE_BUS"] = bus_path
     declared = container.get(CONTAINER_ENVIRONMENT, {})
     environment.update({name: expand(declared[name], environment) for name in declared})
     for name in environment:

@@ -29,6 +29,7 @@ class Places:
         self.run_base = run
         self.run = join(run, binascii.hexlify(boot_id).decode())
         self.sockets = join(run, "sockets")
+        self.bus_path = ""  # of the bus' socket, for workloads; "" where the node has none
 
     def make(self) -> None:
         """Make what is missing, for the owner only, and remove what other boots left in the run directory.
