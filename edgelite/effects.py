@@ -24,6 +24,9 @@ class Channel:
     """
 
     peer_address = ""  # the port sets it before `opened`: the address that it is connected to
+    # While it is True a port reads no more from a TCP or Unix socket, so that the peer waits; a few kilobytes that were
+    # read with the last ones may still come.
+    is_full = False
 
     def opened(self, now_ms: int) -> None:
         raise NotImplementedError
@@ -51,7 +54,7 @@ class Open:
     of "rts_on_send" (True: RTS is high while sending), "rts_after_send" (False), "receive_while_sending" (False),
     "delay_before_send_ms" and "delay_after_send_ms" (0; to 1000). The line is raw, without flow control, and nobody
     else's while it is open; bytes whose parity is wrong are dropped. What came before it was opened is forgotten. A
-    setting that the port does not know, and one that the line cannot have, ends it at once by `closed`, which says so."""
+    setting that the port does not know, or the line cannot have, ends it at once by `closed`, which says so."""
 
     def __init__(self, channel: Channel, target: tuple, addresses: "list[str] | tuple[str, ...]" = ()) -> None:  # type: ignore[type-arg]
         self.channel = channel

@@ -93,6 +93,35 @@ def test_tcp_both_ways_and_closed_by_the_other_end(server: socket.socket) -> Non
     assert not bench.connections.busy()
 
 
+def test_a_full_channel_makes_the_other_end_wait(server: socket.socket) -> None:
+    class Full(Remembering):
+        def received(self, data: bytes | memoryview, now_ms: int) -> None:
+            super().received(data, now_ms)
+            self.is_full = True
+
+    channel = Full()
+    bench = Bench()
+    bench.connections.open(Open(channel, ("tcp", *server.getsockname())))
+    accepted, _ = server.accept()
+    accepted.sendall(b"x" * 100_000)
+    bench.run_until(lambda: channel.got)
+    first = len(channel.got)
+    assert 0 < first <= connections.RECEIVE_BYTES_MAX
+    channel.to_send = b"it still sends"
+    bench.run_until(lambda: not channel.to_send)
+    assert accepted.recv(100) == b"it still sends"
+    rounds = iter(range(5))
+    bench.run_until(lambda: next(rounds) == 4)
+    assert len(channel.got) == first, "nothing is read meanwhile"
+
+    def all_is_here() -> bool:
+        channel.is_full = False
+        return len(channel.got) == 100_000
+
+    bench.run_until(all_is_here)
+    accepted.close()
+
+
 def test_refused_is_told_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         address = gone.getsockname()

@@ -221,6 +221,9 @@ class Connection:
             self.owner.loop.unregister(self._pollable())
         self._events = events
 
+    def _readable(self) -> int:
+        return 0 if self.channel.is_full else READABLE
+
     def _drop_socket(self) -> None:
         if self._socket is not None:
             self._want(0)

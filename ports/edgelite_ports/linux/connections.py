@@ -10,7 +10,7 @@ from edgelite_ports.common.connections import HANDSHAKING, NOT_SENT_BYTES_MAX, O
 from edgelite_ports.common.dispatch import LANE_NAMES
 from edgelite_ports.linux import kernel_tls, resolver, system
 from edgelite_ports.linux.clock import monotonic_ms
-from edgelite_ports.linux.loop import READABLE, WRITABLE, Loop
+from edgelite_ports.linux.loop import WRITABLE, Loop
 from edgelite_ports.linux.worker import Worker
 from edgelite_protocol.errors import PlatformError
 
@@ -114,14 +114,14 @@ class Connection(common.Connection):
         if not self._unsent:
             self._unsent = self._next_piece()
         if not self._unsent:
-            self._want(READABLE)
+            self._want(self._readable())
             return
         try:
             sent = self._socket.send(self._unsent)
         except BlockingIOError:
             sent = 0
         self._unsent = self._unsent[sent:]
-        self._want(READABLE | WRITABLE)
+        self._want(self._readable() | WRITABLE)
 
     def _next_piece(self) -> bytes:
         if self._tls is None:

@@ -84,7 +84,7 @@ class SocketConnection(Connection):
 
     def _deliver(self) -> None:
         for _ in range(_RECEIVES_MAX if self._tls is None else 1 << 30):  # what TLS holds, no poll tells of
-            if self.state != OPEN:
+            if self.state != OPEN or self.channel.is_full:
                 return
             data = self._read()
             if data is None:
@@ -111,10 +111,10 @@ class SocketConnection(Connection):
         if not self._unsent:
             self._unsent = self.channel.data_to_send(SEND_BYTES_MAX)
         if not self._unsent:
-            self._want(READABLE)
+            self._want(self._readable())
             return
         self._send()
-        self._want(READABLE | WRITABLE)
+        self._want(self._readable() | WRITABLE)
 
     def _send(self) -> None:
         if self._tls is not None:
