@@ -1,4 +1,4 @@
-"""A simulated energy meter: pymodbus' Modbus TCP server with the published register map of Eastron's SDM630.
+"""A simulated energy meter: a Modbus TCP server with the published register map of Eastron's SDM630.
 
     python -m edgelite_sim.meter --listen 127.0.0.1:5020 --log reads.log
 
@@ -12,7 +12,6 @@ Three things are ours, outside that table:
 """
 
 import argparse
-import asyncio
 import math
 import struct
 import sys
@@ -21,12 +20,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from pymodbus.constants import ExcCodes
-from pymodbus.server import ModbusTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
+from edgelite_drivers.modbus.pdu import EXCEPTION_GATEWAY_TARGET_SILENT
+from edgelite_drivers.modbus_server.framings import TcpRequests
+from edgelite_drivers.modbus_server.server import Server
+from edgelite_drivers.modbus_server.table_unit import Range, TableUnit
+from edgelite_drivers.modbus_server.unit import Units
+from edgelite_sim.devices.serving import Serving, parse_listen
 
 UNIT = 1
-READ_INPUT_REGISTERS = 4
 COUNTER_ADDRESS = 0x0200
 COUNT_MODULUS = 1 << 32
 
@@ -87,53 +88,34 @@ def measured(seconds: float) -> dict[int, float]:
     return values
 
 
-def float_registers(value: float) -> tuple[int, int]:
-    high, low = struct.unpack(">HH", struct.pack(">f", value))
-    return high, low
+def float_bytes(value: float) -> bytes:
+    return struct.pack(">f", value)
 
 
-def build_device(log: Log, clock: Callable[[], float]) -> SimDevice:
-    """The meter; `clock` gives Unix seconds."""
-    started = clock()
+class Meter(TableUnit):
+    """The registers; the measured ones are made at each read. `clock` gives Unix seconds."""
 
-    async def refresh(
-        function: int, start: int, address: int, count: int, registers: list[int], new: list[int] | list[bool] | None
-    ) -> ExcCodes | None:
-        """pymodbus calls this with each request that it is about to answer."""
-        if function != READ_INPUT_REGISTERS:
-            return None
-        now = clock()
-        for place, value in measured(now - started).items():
-            registers[place - start : place - start + 2] = float_registers(value)
-        if address <= COUNTER_ADDRESS and address + count >= COUNTER_ADDRESS + 2:
-            answered = log.next_read(int(now * 1000))
-            registers[COUNTER_ADDRESS - start : COUNTER_ADDRESS - start + 2] = divmod(answered, 0x10000)
-        return None
+    def __init__(self, log: Log, clock: Callable[[], float]) -> None:
+        settings = [Range(3, place, float_bytes(value), True) for place, value in SETTINGS]
+        super().__init__([Range(1, 0, bytes(16), True), Range(2, 0, b"\1" * 16), *settings])
+        self._log = log
+        self._clock = clock
+        self._started = clock()
+        self._counter = Range(4, COUNTER_ADDRESS, bytes(4))
+        self._inputs = [Range(4, place, float_bytes(value)) for place, value in measured(0.0).items()]
+        self.ranges = sorted([*self.ranges, *self._inputs, self._counter], key=lambda one: (one.table, one.address))
 
-    inputs = [SimData(place, values=value, datatype=DataType.FLOAT32) for place, value in measured(0.0).items()]
-    inputs.append(SimData(COUNTER_ADDRESS, values=0, datatype=DataType.UINT32))
-    settings = [SimData(place, values=value, datatype=DataType.FLOAT32) for place, value in SETTINGS]
-    coils = [SimData(0, values=[False] * 16, datatype=DataType.BITS)]
-    contacts = [SimData(0, values=[True] * 16, datatype=DataType.BITS)]
-    return SimDevice(UNIT, (coils, contacts, settings, inputs), action=refresh)
-
-
-async def absent(
-    function: int, start: int, address: int, count: int, registers: list[int], new: list[int] | list[bool] | None
-) -> ExcCodes:
-    return ExcCodes.GATEWAY_NO_RESPONSE
-
-
-async def serve(host: str, port: int, log: Log) -> None:
-    others = SimDevice(0, SimData(0, count=0x10000, datatype=DataType.REGISTERS), action=absent)
-    server = ModbusTcpServer([build_device(log, time.time), others], address=(host, port))
-    await server.serve_forever(background=True)
-    listener = server.transport
-    if not isinstance(listener, asyncio.Server):
-        raise RuntimeError("pymodbus listens on something else than an asyncio server")
-    sys.stdout.write(f"ready {listener.sockets[0].getsockname()[1]}\n")
-    sys.stdout.flush()
-    await server.serving
+    def read_registers(self, table: int, address: int, count: int) -> bytes:
+        touched = self.parts(table, address, count)
+        if table == 4:
+            now = self._clock()
+            values = measured(now - self._started)
+            for one in self._inputs:
+                one.data[:] = float_bytes(values[one.address])
+            whole = address <= COUNTER_ADDRESS and address + count >= COUNTER_ADDRESS + 2
+            if whole and self._counter in touched:
+                self._counter.data[:] = struct.pack(">I", self._log.next_read(int(now * 1000)))
+        return super().read_registers(table, address, count)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -141,9 +123,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--listen", default="127.0.0.1:5020", metavar="HOST:PORT", help="port 0 takes any free one")
     parser.add_argument("--log", type=Path, required=True, metavar="FILE", help="where answered reads are noted")
     options = parser.parse_args(arguments)
-    host, _, port = options.listen.rpartition(":")
+    units = Units({UNIT: Meter(Log(options.log), time.time)}, False, EXCEPTION_GATEWAY_TARGET_SILENT)
+    serving = Serving(parse_listen("tcp:" + options.listen), lambda: Server(TcpRequests(), units))
+    sys.stdout.write(f"ready {serving.port}\n")
+    sys.stdout.flush()
     try:
-        asyncio.run(serve(host, int(port), Log(options.log)))
+        serving.run()
     except KeyboardInterrupt:
         return 130
     return 0

@@ -6,5 +6,5 @@
 # ruff: noqa: I001
 # MicroPython on 32-bit Linux lets imports nest 8 deep (tests/house/test_import_depth.py): the deep end first.
 import edgelite_protocol.messages  # noqa: F401
-import edgelite_drivers.fields  # noqa: F401
+import edgelite_drivers.fields
 import edgelite_drivers.modbus  # noqa: F401

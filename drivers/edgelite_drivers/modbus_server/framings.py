@@ -10,10 +10,10 @@ answer to the request that had this tag. `errors` counts what was no frame.
     ASCII   ":", hexadecimal, LRC, CR LF; a ":" always begins anew
 """
 
-from binascii import hexlify, unhexlify
-
+from edgelite_drivers.modbus.ascii import seal as seal_line
+from edgelite_drivers.modbus.ascii import unseal
 from edgelite_drivers.modbus.pdu import PDU_BYTES_MAX
-from edgelite_drivers.modbus_server.check import crc16
+from edgelite_drivers.modbus.rtu import crc16, seal
 from edgelite_protocol.errors import ProtocolError
 
 RTU_BYTES_MAX = 256
@@ -92,9 +92,7 @@ class RtuRequests:
         return None
 
     def frame(self, _tag: int, unit: int, pdu: bytes) -> bytes:
-        data = bytes([unit]) + pdu
-        crc = crc16(data)
-        return data + bytes([crc & 255, crc >> 8])
+        return seal(unit, pdu)
 
     def _frame_bytes(self) -> "int | None":
         """How long the frame at the beginning is; 0 where there is none, None where it may not be whole yet."""
@@ -150,21 +148,13 @@ class AsciiRequests:
                 self.errors += 1
 
     def frame(self, _tag: int, unit: int, pdu: bytes) -> bytes:
-        data = bytes([unit]) + pdu
-        data += bytes([-sum(data) & 255])
-        return b":" + hexlify(data).upper() + b"\r\n"
+        return seal_line(unit, pdu)
 
 
 def _from_ascii(line: bytes) -> bytes:
-    """Address and PDU of what stands between ":" and the line's end; b"" where it is no frame."""
+    """Unit and PDU of what stands between ":" and the line's end; b"" where it is no frame."""
     line = line[:-1] if line.endswith(b"\r") else line
-    if not 6 <= len(line) <= ASCII_BYTES_MAX or len(line) % 2:
-        return b""
-    for character in line:
-        if character not in b"0123456789ABCDEFabcdef":
-            return b""
-    data = unhexlify(line)
-    return data[:-1] if sum(data) & 255 == 0 else b""
+    return unseal(line) if len(line) <= ASCII_BYTES_MAX else b""
 
 
 def _size(buffer: bytes, fixed: "dict[int, int]", count_at: "dict[int, int]") -> int:
@@ -182,4 +172,4 @@ def _size(buffer: bytes, fixed: "dict[int, int]", count_at: "dict[int, int]") ->
 
 
 def _is_whole(buffer: bytes, size_bytes: int) -> bool:
-    return crc16(buffer[:size_bytes]) == 0
+    return crc16(buffer[:size_bytes]) == b"\0\0"

@@ -1,7 +1,7 @@
 """The Modbus server: every function, every refusal, all framings, and whatever a hostile client sends."""
 
+from edgelite_drivers.modbus.rtu import seal
 from edgelite_drivers.modbus_server.answers import answer_all
-from edgelite_drivers.modbus_server.check import crc16
 from edgelite_drivers.modbus_server.framings import QUIET_MS, SKIPS_MAX, AsciiRequests, RtuRequests, TcpRequests
 from edgelite_drivers.modbus_server.server import OUTPUT_BYTES_MAX, Server
 from edgelite_drivers.modbus_server.table_unit import Range, TableUnit
@@ -172,12 +172,11 @@ def test_diagnosis_counts_and_only_listening():
 
 
 def rtu(data):
-    crc = crc16(data)
-    return data + bytes([crc & 255, crc >> 8])
+    return seal(data[0], data[1:])
 
 
 def test_the_check_of_the_specification():
-    assert crc16(b"\2\7") == 0x1241
+    assert rtu(b"\2\7") == bytes.fromhex("02074112")
 
 
 def requests_of(framing, pieces, gap_ms=0):

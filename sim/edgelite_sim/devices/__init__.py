@@ -1,0 +1,1 @@
+"""Simulated devices, each a program of its own and a library for tests."""
