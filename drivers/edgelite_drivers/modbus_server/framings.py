@@ -12,13 +12,12 @@ answer to the request that had this tag. `errors` counts what was no frame.
 
 from edgelite_drivers.modbus.ascii import seal as seal_line
 from edgelite_drivers.modbus.ascii import unseal
-from edgelite_drivers.modbus.pdu import PDU_BYTES_MAX
 from edgelite_drivers.modbus.rtu import crc16, seal
-from edgelite_protocol.errors import ProtocolError
+from edgelite_drivers.modbus.tcp import HEADER_BYTES, size_of
+from edgelite_drivers.modbus.tcp import seal as seal_tcp
 
 RTU_BYTES_MAX = 256
 ASCII_BYTES_MAX = 513
-TCP_LENGTH_MAX = 1 + PDU_BYTES_MAX
 # Adapters hand bytes over in batches 16 ms apart, so a short pause may lie inside a frame; no client asks again sooner.
 QUIET_MS = 50
 SKIPS_MAX = 32  # bytes after which a line counts as lost until it is quiet: bounds what noise can cost
@@ -40,19 +39,14 @@ class TcpRequests:
 
     def next_request(self) -> "tuple[int, int, bytes] | None":
         buffer = self._buffer
-        if len(buffer) < 6:
+        size_bytes = size_of(buffer)
+        if not 0 < size_bytes <= len(buffer):
             return None
-        length = buffer[4] << 8 | buffer[5]
-        if buffer[2] or buffer[3] or not 2 <= length <= TCP_LENGTH_MAX:
-            self.errors += 1
-            raise ProtocolError("modbus_header", "no Modbus TCP header")
-        if len(buffer) < 6 + length:
-            return None
-        self._buffer = buffer[6 + length :]
-        return buffer[0] << 8 | buffer[1], buffer[6], buffer[7 : 6 + length]
+        self._buffer = buffer[size_bytes:]
+        return buffer[0] << 8 | buffer[1], buffer[6], buffer[HEADER_BYTES:size_bytes]
 
     def frame(self, tag: int, unit: int, pdu: bytes) -> bytes:
-        return bytes([tag >> 8, tag & 255, 0, 0, 0, 1 + len(pdu), unit]) + pdu
+        return seal_tcp(tag, unit, pdu)
 
 
 class RtuRequests:

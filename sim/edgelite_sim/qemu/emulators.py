@@ -23,6 +23,7 @@ _SIGNS = {
     "gcc": ("gcc",),
     "make": ("make",),
     "libc6-dev": ("/usr/include/stdio.h",),
+    "libmodbus-dev": ("/usr/include/modbus/modbus.h",),
     "gcc-arm-none-eabi": ("arm-none-eabi-gcc",),
     "libnewlib-arm-none-eabi": ("/usr/lib/arm-none-eabi/newlib", "/usr/include/newlib"),
     "gcc-arm-linux-gnueabi": ("arm-linux-gnueabi-gcc",),
@@ -35,6 +36,8 @@ _SIGNS = {
     "zstd": ("zstd",),
     "xz-utils": ("xz",),
     "socat": ("socat",),
+    "mosquitto": ("mosquitto", "/usr/sbin/mosquitto"),
+    "mosquitto-clients": ("mosquitto_pub",),
 }
 
 _MACHINE_OF = {"amd64": "x86_64", "arm64": "aarch64", "armhf": "arm", "armel": "arm"}  # Debian's names, QEMU's names
