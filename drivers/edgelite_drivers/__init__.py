@@ -1,4 +1,14 @@
 """Drivers, each a module or package of its own name; beside them what they share."""
 
-MACHINERY = ("backoff", "exchange", "fields", "testing")  # no drivers
+MACHINERY = (
+    "backoff",
+    "driver_frames",
+    "exchange",
+    "fields",
+    "process",
+    "process_server",
+    "remote",
+    "testing_process",
+    "testing",
+)  # no drivers
 SHIPPED = ("mapper", "modbus")  # where the packages are frozen or in an archive, there is no folder to look into

@@ -44,8 +44,13 @@ def all_room_files() -> list[Path]:
     return [path for room in ROOM_FOLDERS for path in room_files(room)]
 
 
+# What a driver's program of its own takes, which runs under CPython wherever it runs.
+PROGRAM_FILES = tuple(ROOM_FOLDERS["edgelite_drivers"] / name for name in ("process_server.py", "testing_process.py"))
+
+
 def portable_core_files() -> list[Path]:
-    return [path for room in ("edgelite", "edgelite_protocol", "edgelite_drivers") for path in room_files(room)]
+    rooms = ("edgelite", "edgelite_protocol", "edgelite_drivers")
+    return [path for room in rooms for path in room_files(room) if path not in PROGRAM_FILES]
 
 
 def portable_port_files() -> list[Path]:

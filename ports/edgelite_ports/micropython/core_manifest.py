@@ -11,7 +11,7 @@ options.defaults(drivers=("modbus",), left_out=(), opt=3)
 ROOMS = {
     "edgelite_protocol": ("protocol", ("hub_session", "feed_rules")),
     "edgelite": ("", ()),
-    "edgelite_drivers": ("drivers", ("testing",)),
+    "edgelite_drivers": ("drivers", ("process_server", "testing", "testing_process")),
 }
 
 
