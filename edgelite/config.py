@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HUB_PORT = 7444
+MQTT_PORT = 1883
+MQTT_TEXT_BYTES_MAX = 255
+MQTT_PREFIX_BYTES_MAX = 64  # the filters that a broker is asked for have 122 bytes in all
 LINES_MAX = 16  # serial lines of one gateway
 BAUD_MIN, BAUD_MAX = 9600, 4_000_000  # slower, one frame takes longer than a silent link is waited for
 ADDRESS_MAX = 254
@@ -54,6 +57,12 @@ class Config:
         self.greeting_timeout_ms = 20_000
         self.tls_in_kernel = True  # where the platform has it
         self.bus = False  # whether local processes may publish and subscribe
+        self.mqtt: tuple[str, int] | None = None  # a broker that the bus is bridged to
+        self.mqtt_user = ""
+        self.mqtt_password_file = ""  # in the state directory, where it is no absolute path
+        self.mqtt_password = b""  # what the port read there
+        self.mqtt_prefix = ""  # in front of each topic at the broker
+        self.mqtt_qos = 1  # of what is published there
         self.log_level = "info"
 
     def journal_limits(self) -> JournalLimits:
@@ -94,11 +103,33 @@ def _level(text: str) -> str:
     return text
 
 
-def parse_address(text: str) -> "tuple[str, int]":
+def _broker(text: str) -> "tuple[str, int]":
+    return parse_address(text, MQTT_PORT)
+
+
+def _mqtt_text(text: str) -> str:
+    if not 0 < len(text.encode()) <= MQTT_TEXT_BYTES_MAX:
+        raise ValueError("1 to %d bytes are needed" % MQTT_TEXT_BYTES_MAX)
+    return text
+
+
+def _mqtt_prefix(text: str) -> str:
+    if not text or len(text.encode()) > MQTT_PREFIX_BYTES_MAX or any(one in text for one in "+#\0") or text[0] == "$":
+        raise ValueError("a prefix of topics is needed, such as site-1/: without + and #, no $ in front, 64 bytes")
+    return text
+
+
+def _mqtt_qos(text: str) -> int:
+    if text not in ("0", "1"):
+        raise ValueError("0 (at most once) or 1 (at least once) is needed")
+    return int(text)
+
+
+def parse_address(text: str, port_without: int = HUB_PORT) -> "tuple[str, int]":
     """ "host", "host:port", "[v6]:port"; ValueError."""
     host, separator, port = text.strip().rpartition(":")
     if not separator or text.strip().endswith("]") or (":" in host and not host.startswith("[")):
-        host, port = text.strip(), str(HUB_PORT)
+        host, port = text.strip(), str(port_without)
     host = host.strip("[]")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise ValueError("an address is host:port")
@@ -154,6 +185,11 @@ _KEYS: "dict[str, tuple[str, Callable[[str], object]]]" = {
     "backoff_cap_ms": ("backoff_cap_ms", _count),
     "tls_in_kernel": ("tls_in_kernel", _yes_or_no),
     "bus": ("bus", _yes_or_no),
+    "mqtt": ("mqtt", _broker),
+    "mqtt_user": ("mqtt_user", _mqtt_text),
+    "mqtt_password_file": ("mqtt_password_file", _mqtt_text),
+    "mqtt_prefix": ("mqtt_prefix", _mqtt_prefix),
+    "mqtt_qos": ("mqtt_qos", _mqtt_qos),
     "log_level": ("log_level", _level),
 }
 
@@ -171,6 +207,10 @@ def parse(text: str) -> Config:
         if config.hubs or config.gateway:
             raise ConfigurationError("link", "a node with a serial link has neither hub nor gateway: remove those")
         config.link.address = config.link_address
+    if config.mqtt is None and (config.mqtt_user or config.mqtt_password_file or config.mqtt_prefix):
+        raise ConfigurationError("mqtt", "is missing: host:port of the broker that the other mqtt lines are for")
+    if config.mqtt_password_file and not config.mqtt_user:
+        raise ConfigurationError("mqtt_user", "is missing: MQTT knows no password without a user")
     return config
 
 

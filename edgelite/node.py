@@ -124,6 +124,7 @@ class Node(Owner):
     def step(self, now_ms: int) -> "int | None":
         """Let everything happen that is due; when to call again if nothing else happens, None for never."""
         session: Any = self.link.session if self.link.live else None
+        self.devices.link(session is not None, now_ms)
         deadlines: list[int | None] = [
             self.supervisor.step(now_ms),
             self.devices.step(now_ms),
@@ -158,6 +159,7 @@ class Node(Owner):
 
     def stop(self, now_ms: int) -> None:
         """Say goodbye to the hub and make durable what is written; workloads go on. Step until `stopped`."""
+        self.devices.stop(now_ms)
         self.link.stop(now_ms)
         if self._gateway is not None:
             self._gateway.stop(now_ms)
@@ -243,11 +245,12 @@ class Node(Owner):
         return Gateway(self._config, context, self.link.hub, lambda: self.link.live)
 
     def _make_bus(self, context: Context) -> "BusService | None":
-        if not self._config.bus:
+        if not self._config.bus and self._config.mqtt is None:
             return None
         from edgelite.bus.service import BusService
 
-        return BusService(self._config, self._platform.socket_folder, context, self.devices)
+        folder = self._platform.socket_folder
+        return BusService(self._config, folder, context, self.devices, lambda: self.link.live)
 
     def _may_say_hello(self) -> bool:
         """What it says must be durable (SPEC.md, 9.1), so this start's first sync comes before it. A medium that fails

@@ -1,11 +1,13 @@
-"""The bus of a node and who is on it. Loaded only where the configuration asks for it (`bus = yes`)."""
+"""The bus of a node and who is on it. Loaded only where the configuration asks for it (`bus = yes`, `mqtt = ...`)."""
 
 from edgelite.bus.bus import MessageBus
-from edgelite.bus.local import LocalServer
+from edgelite.bus.kubeedge import KubeEdge
+from edgelite.bus.requests import Requests
 from edgelite.driver import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from edgelite.config import Config
@@ -18,15 +20,33 @@ SOCKET_NAME = "bus.sock"
 class BusService:
     """`bus` is the bus itself. A part has `step(now_ms)`, which gives its next deadline or None, and `stop(now_ms)`."""
 
-    def __init__(self, config: "Config", socket_folder: str, context: "Context", devices: "Devices") -> None:
+    def __init__(
+        self,
+        config: "Config",
+        socket_folder: str,
+        context: "Context",
+        devices: "Devices",
+        has_hub: "Callable[[], bool]",
+    ) -> None:
+        self.bus = MessageBus()
+        self._parts: list[Any] = []
+        if config.bus:
+            self._parts.append(self._local_server(config, socket_folder, context))
+        if config.mqtt is not None:
+            from edgelite.mqtt.bridge import Bridge
+
+            self._parts.append(Bridge(config, context, self.bus))
+
+        self._parts.append(KubeEdge(self.bus, devices, context, config.node, has_hub))
+        self._parts.append(Requests(self.bus, devices, context))
+
+    def _local_server(self, config: "Config", socket_folder: str, context: "Context") -> "Any":
         if not socket_folder:
             raise ConfigurationError("bus", "this platform has no Unix sockets: take the line out")
-        self.bus = MessageBus()
-        path = socket_folder + "/" + SOCKET_NAME
-        self._parts: list[Any] = [LocalServer(self.bus, path, config.node, context.emit, context.random_bytes)]
+        from edgelite.bus.local import LocalServer
 
-    def add(self, part: "Any", now_ms: int) -> None:
-        self._parts.append(part)
+        path = socket_folder + "/" + SOCKET_NAME
+        return LocalServer(self.bus, path, config.node, context.emit, context.random_bytes)
 
     def step(self, now_ms: int) -> "int | None":
         due = [deadline_ms for deadline_ms in [part.step(now_ms) for part in self._parts] if deadline_ms is not None]

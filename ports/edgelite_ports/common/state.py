@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 DEFAULT_PATH = "/var/lib/edgelite"
 RUNTIME_PATH = "/run/edgelite"
 CONFIG_NAME = "agent.conf"
+PASSWORD_BYTES_MAX = 256
 IDENTITY = "identity"  # the directory of the three that follow, all PEM
 KEY = "node.key"
 CERTIFICATE = "node.crt"
@@ -50,11 +51,24 @@ class StateDirectory:
             raise NotJoinedError(path)
         text = self._files.read_bytes(path, TEXT_BYTES_MAX)
         try:
-            return parse(text.decode())
+            config = parse(text.decode())
+            if config.mqtt_password_file:
+                config.mqtt_password = self._password(config.mqtt_password_file)
+            return config
         except UnicodeError as error:
             raise ConfigurationError(path, "is not UTF-8 text") from error
         except ConfigurationError as error:
             raise ConfigurationError(path + ", " + error.path, error.text) from error
+
+    def _password(self, name: str) -> bytes:
+        """The first line of a file."""
+        path = name if name.startswith("/") else self.below(name)
+        if self._files.is_missing(path):
+            raise ConfigurationError("mqtt_password_file", "there is no " + path)
+        password = bytes(self._files.read_bytes(path, PASSWORD_BYTES_MAX)).split(b"\n")[0].rstrip(b"\r")
+        if not password:
+            raise ConfigurationError("mqtt_password_file", path + " is empty")
+        return password
 
     def load_link_keys(self, config: Config) -> "Keys | None":
         """Those of a node on a serial line, None for all others; NotJoinedError where they are missing."""
