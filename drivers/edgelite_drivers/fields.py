@@ -30,6 +30,10 @@ class Fields:
     def has(self, name: str) -> bool:
         return self._config.get(name) is not None
 
+    def value(self, name: str) -> object:
+        """As it stands, for a field that no other method knows the form of; None where it is not there."""
+        return self._config.get(name)
+
     def integer(self, name: str, minimum: int, maximum: int, default: "int | None" = None) -> int:
         """`default` None makes the field required."""
         value = self._value(name, default)

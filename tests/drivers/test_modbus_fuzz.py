@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent / "portable"))
 
-from test_modbus_bus import Bench, counting_unit
+from modbus_bench import Bench, counting_unit
 
 from edgelite.driver import ConfigurationError
 from edgelite_drivers.modbus import check_protocol, check_visitor, pdu
@@ -124,7 +124,7 @@ def test_protocols(config: Any) -> None:
     except ConfigurationError as error:
         assert error.path.startswith("protocol.configData")
     else:
-        assert 1 <= protocol.port <= 65535 and 0 <= protocol.unit <= 255
+        assert 1 <= protocol.target[2] <= 65535 and 0 <= protocol.unit <= 255
 
 
 @EXAMPLES

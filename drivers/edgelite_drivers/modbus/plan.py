@@ -1,12 +1,13 @@
 """Read planning: neighbouring properties in one request.
 
-Rule: properties of one table are read together where at most GAP_REGISTERS_MAX unused registers (or as many bits
-times 16) lie between them and the request stays within what the device gives at once. A gap of 8 registers costs 16
+Rule: properties of one table are read together where at most `maxGap` unused registers (8 where nothing is said; of
+bits 16 times as many) lie between them, and the request stays within what the device gives at once: `maxRegisters`, at
+most 125, or 2000 bits. Nothing else than these gaps is read beyond what is configured. A gap of 8 registers costs 16
 bytes on the wire, a request of its own 20 to 40 and a round trip.
 
 Devices exist that refuse a read across a gap, or across a register that they do not have. Such a refusal splits the
-span in two halves and is remembered as a cut, so that the same request is not sent again; a span of one property
-cannot be split, and its refusal is the property's error.
+span at its widest gap, or in halves where it has none, and is remembered as a cut, so that the same request is not sent
+again; a span of one property cannot be split, and its refusal is the property's error.
 """
 
 from edgelite_drivers.modbus import pdu
@@ -14,10 +15,10 @@ from edgelite_drivers.modbus.config import BIT_TABLES, READ_FUNCTIONS, TABLES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from edgelite_drivers.modbus.config import Visitor
+    from edgelite_drivers.modbus.config import Protocol
+    from edgelite_drivers.modbus.representation import Visitor
 
-GAP_REGISTERS_MAX = 8
-GAP_BITS_MAX = 16 * GAP_REGISTERS_MAX
+BITS_PER_REGISTER = 16
 
 
 class Span:
@@ -40,19 +41,27 @@ class Span:
         return data[2 * index : 2 * (index + visitor.count)]
 
     def halves(self) -> "list[Span]":
+        """Two spans for a refused one of several properties."""
         middle = len(self.parts) // 2
+        widest = 0
+        end = self.address
+        for index, (_, visitor) in enumerate(self.parts):
+            if visitor.offset - end > widest:
+                middle, widest = index, visitor.offset - end
+            end = max(end, visitor.offset + visitor.count)
         return [_span_of(self.parts[:middle]), _span_of(self.parts[middle:])]
 
 
-def plan(visitors: "dict[str, Visitor]", registers_max: int, cuts: "set[tuple[str, int]]") -> "list[Span]":
+def plan(visitors: "dict[str, Visitor]", protocol: "Protocol", cuts: "set[tuple[str, int]]") -> "list[Span]":
     """The spans that read all of `visitors`, in the order of tables and addresses.
 
     `cuts`: (table, offset) of properties that begin a span of their own, learnt from refusals.
     """
     spans: list[Span] = []
     for table in TABLES:
-        items_max = pdu.READ_BITS_MAX if table in BIT_TABLES else registers_max
-        gap_max = GAP_BITS_MAX if table in BIT_TABLES else GAP_REGISTERS_MAX
+        is_bits = table in BIT_TABLES
+        items_max = pdu.READ_BITS_MAX if is_bits else protocol.registers_max
+        gap_max = protocol.gap_registers * (BITS_PER_REGISTER if is_bits else 1)
         run: list[tuple[str, Visitor]] = []
         end = 0
         for part in _parts_of(visitors, table):

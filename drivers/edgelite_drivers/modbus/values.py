@@ -1,32 +1,19 @@
-"""Register bytes to typed values and back: type, byte order, register order, scale.
+"""Register bytes to typed values and back: type, order of bytes and registers, bits, scale, enumeration.
 
-Big-endian and the high register first is the rule; `isSwap` swaps the two bytes of each register, `isRegisterSwap`
-turns the order of the registers round. The four combinations are what is called ABCD, BADC, CDAB and DCBA.
+Big-endian and the high register first is the rule (ABCD); `isSwap` swaps the two bytes of each register,
+`isRegisterSwap` turns the order of the registers round. A value is the register times `scale` plus `addend`.
 """
 
 import struct
 
 from edgelite.driver import ConfigurationError
+from edgelite_drivers.modbus.representation import TYPES
 from edgelite_protocol.values import FLOAT32_MAX, is_finite, is_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from edgelite_drivers.modbus.config import Visitor
+    from edgelite_drivers.modbus.representation import Visitor
 
-# type: struct code, registers (0: as many as `limit` says), lowest and highest integer
-TYPES = {
-    "int16": ("h", 1, -0x8000, 0x7FFF),
-    "uint16": ("H", 1, 0, 0xFFFF),
-    "int32": ("i", 2, -0x80000000, 0x7FFFFFFF),
-    "uint32": ("I", 2, 0, 0xFFFFFFFF),
-    "int64": ("q", 4, -0x8000000000000000, 0x7FFFFFFFFFFFFFFF),
-    "uint64": ("Q", 4, 0, 0xFFFFFFFFFFFFFFFF),
-    "float32": ("f", 2, 0, 0),
-    "float64": ("d", 4, 0, 0),
-    "bool": ("", 1, 0, 1),
-    "string": ("", 0, 0, 0),
-    "bytes": ("", 0, 0, 0),
-}
 # Read at run time: where floats have 32 bits it is infinite, and no literal of a frozen module may be that.
 FLOAT64_MAX = float("1.7976931348623157e308")
 NARROW_TYPES = ("int16", "uint16", "float32")  # a 32-bit float tells their values apart, scaled too but for a last bit
@@ -43,15 +30,22 @@ def decode(visitor: "Visitor", data: bytes) -> "int | float | str | bool | bytes
         return data
     if visitor.type == "string":
         return _text(data)
+    if visitor.bit_mask:
+        return _field_value(visitor, (data[0] << 8 | data[1]) & visitor.bit_mask)
     if visitor.type == "bool":
         return data[0] != 0 or data[1] != 0
     value = struct.unpack(">" + TYPES[visitor.type][0], data)[0]
-    return _scaled(visitor, value)
+    return _scaled(visitor, value) if visitor.texts is None else _text_of(visitor, value)
 
 
 def encode(visitor: "Visitor", value: object) -> bytes:
-    """The register bytes that hold `value`; ConfigurationError where they cannot."""
-    if visitor.type == "bytes" or visitor.type == "string":
+    """The register bytes that hold `value`; ConfigurationError where they cannot. Of a field within a register the
+    other bits are 0."""
+    if visitor.texts is not None:
+        value = _number_of(visitor, value)
+    if visitor.bit_mask:
+        data = _field_bytes(visitor, value)
+    elif visitor.type == "bytes" or visitor.type == "string":
         data = _padded(visitor, value)
     elif visitor.type == "bool":
         data = b"\0\1" if value else b"\0\0"
@@ -62,13 +56,60 @@ def encode(visitor: "Visitor", value: object) -> bytes:
     return _arrange(visitor, data)
 
 
+def masks(visitor: "Visitor", data: bytes) -> "tuple[int, int]":
+    """The AND and OR masks that bring `data`, of `encode`, into the visitor's bits and leave the others alone."""
+    mask = _arrange(visitor, bytes([visitor.bit_mask >> 8, visitor.bit_mask & 255]))
+    return ~(mask[0] << 8 | mask[1]) & 0xFFFF, data[0] << 8 | data[1]
+
+
+def _field_value(visitor: "Visitor", masked: int) -> "int | bool | str":
+    if visitor.type == "bool":
+        return masked != 0
+    value = masked >> visitor.bit_low
+    if visitor.texts is not None:
+        return _text_of(visitor, value)
+    return int(_scaled(visitor, value))
+
+
+def _field_bytes(visitor: "Visitor", value: object) -> bytes:
+    if visitor.type == "bool":
+        raw = 1 if value else 0
+    elif is_number(value):
+        data = _number(visitor, value)  # type: ignore[arg-type]
+        raw = data[0] << 8 | data[1]
+    else:
+        raise ConfigurationError("value", "must be a number")
+    if raw > visitor.bit_mask >> visitor.bit_low:
+        raise ConfigurationError("value", "%s does not fit its bits" % value)
+    raw <<= visitor.bit_low
+    return bytes([raw >> 8, raw & 255])
+
+
+def _text_of(visitor: "Visitor", value: int) -> str:
+    text = (visitor.texts or {}).get(value)
+    if text is None:
+        raise ValueRefused("the device holds %d, which has no text" % value)
+    return text
+
+
+def _number_of(visitor: "Visitor", value: object) -> int:
+    texts = visitor.texts or {}
+    for number in texts:
+        if texts[number] == value:
+            return number
+    raise ConfigurationError("value", "must be one of " + ", ".join([texts[number] for number in sorted(texts)]))
+
+
 def _scaled(visitor: "Visitor", value: "int | float") -> "int | float":
     scaled = value if visitor.scale == 1 else value * visitor.scale
+    if visitor.addend:
+        scaled += visitor.addend
     if not is_finite(scaled):
         raise ValueRefused("the device holds no number")
     if visitor.is_integer:
         return scaled if isinstance(scaled, int) else round(scaled)
-    return float(scaled) if visitor.scale == 1 else _without_noise(visitor, value, float(scaled))
+    is_plain = visitor.scale == 1 and not visitor.addend
+    return float(scaled) if is_plain else _without_noise(visitor, value, float(scaled))
 
 
 def _without_noise(visitor: "Visitor", raw: "int | float", scaled: float) -> float:
@@ -86,7 +127,7 @@ def _without_noise(visitor: "Visitor", raw: "int | float", scaled: float) -> flo
 
 def _means(visitor: "Visitor", value: float, raw: "int | float") -> bool:
     """Whether `encode` would write `raw` for it."""
-    again = value / visitor.scale
+    again = (value - visitor.addend) / visitor.scale
     if not is_finite(value) or not is_finite(again):
         return False
     if isinstance(raw, int):
@@ -106,7 +147,8 @@ def _number(visitor: "Visitor", value: "int | float") -> bytes:
     fits = -FLOAT64_MAX <= value <= FLOAT64_MAX  # False for a NaN too
     raw: int | float = 0
     if fits:
-        raw = value if visitor.scale == 1 else value / visitor.scale
+        raw = value - visitor.addend if visitor.addend else value
+        raw = raw if visitor.scale == 1 else raw / visitor.scale
         fits = is_finite(raw)
     if fits and code not in "fd":
         raw = raw if isinstance(raw, int) else round(raw)

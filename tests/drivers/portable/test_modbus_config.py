@@ -55,7 +55,7 @@ def path_of(check, *arguments):
 
 def test_a_protocol_and_its_defaults():
     protocol = check_protocol({"ip": "192.0.2.7"})
-    assert (protocol.port, protocol.unit, protocol.timeout_ms, protocol.registers_max) == (502, 1, 1000, 125)
+    assert (protocol.unit, protocol.timeout_ms, protocol.registers_max, protocol.retries) == (1, 1000, 125, 0)
     assert target(protocol) == ("tcp", "192.0.2.7", 502)
     assert check_protocol({"ip": "meter", "unitId": 0}).unit == 0
     assert check_protocol({"ip": "meter", "slaveID": 247}).unit == 247

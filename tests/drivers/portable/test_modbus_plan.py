@@ -1,6 +1,6 @@
 """Read planning: which properties share a request."""
 
-from edgelite_drivers.modbus import check_visitor
+from edgelite_drivers.modbus import check_protocol, check_visitor
 from edgelite_drivers.modbus.plan import plan
 from edgelite_protocol import messages
 
@@ -15,10 +15,12 @@ def visitors(*places):
     return rows
 
 
-def spans(places, registers_max=125, cuts=()):
+def spans(places, cuts=(), **protocol):
+    config = {"ip": "meter"}
+    config.update(protocol)
     return [
         (span.table, span.address, span.count, [name for name, _ in span.parts])
-        for span in plan(visitors(*places), registers_max, set(cuts))
+        for span in plan(visitors(*places), check_protocol(config), set(cuts))
     ]
 
 
@@ -51,7 +53,7 @@ def test_tables_stay_apart():
 def test_a_read_stays_within_what_the_device_gives():
     places = [(HOLDING, 2 * index, 2) for index in range(100)]
     assert [(row[1], row[2]) for row in spans(places)] == [(0, 124), (124, 76)]
-    assert [(row[1], row[2]) for row in spans(places, 80)] == [(0, 80), (80, 80), (160, 40)]
+    assert [(row[1], row[2]) for row in spans(places, maxRegisters=80)] == [(0, 80), (80, 80), (160, 40)]
     assert [(row[1], row[2]) for row in spans([(COIL, 100 * index, 1) for index in range(40)])] == [
         (0, 1901),
         (2000, 1901),
