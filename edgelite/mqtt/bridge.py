@@ -34,6 +34,8 @@ CLOSING = 4  # the port is closing
 STOPPING = 5  # the same, for good
 STOPPED = 6
 
+STATE_NAMES = ("resting", "opening", "greeting", "live", "closing", "stopping", "stopped")
+
 DUE = 0  # the bridge's own deadline has come
 OPENED = 1
 ACCEPTED = 2  # the broker took this node
@@ -61,15 +63,17 @@ _MEMBERSHIP = "$hw/events/node/%s/membership/"
 def incoming(node: str) -> "list[str]":
     """What the broker is asked for, and the bus is told."""
     filters = [_DEVICE + rest for rest in ("state/update", "twin/update", "twin/get")]
-    return [*filters, _MEMBERSHIP % node + "get", "edgelite/to/%s/#" % node]
+    filters += [_MEMBERSHIP % node + "get", "edgelite/to/%s/#" % node]
+    return filters
 
 
 def outgoing(node: str) -> "list[str]":
     """What the broker is told of the bus."""
-    results = ("state/update/result", "twin/update/result", "twin/update/delta", "twin/update/document")
-    filters = [_DEVICE + rest for rest in (*results, "twin/get/result", "updated")]
     membership = _MEMBERSHIP % node
-    return [*filters, membership + "updated", membership + "get/result", "edgelite/from/%s/#" % node]
+    filters = [_DEVICE + "twin/" + rest for rest in ("update/result", "update/delta", "update/document", "get/result")]
+    filters += [_DEVICE + "state/update/result", _DEVICE + "updated"]
+    filters += [membership + "updated", membership + "get/result", "edgelite/from/%s/#" % node]
+    return filters
 
 
 class Bridge(Channel, SessionOwner):
@@ -179,7 +183,7 @@ class Bridge(Channel, SessionOwner):
         return deadline_ms
 
     def _do_bug(self, _now_ms: int) -> None:
-        raise MisuseError("the bridge to the broker cannot take this in state %d" % self.state)
+        raise MisuseError("the bridge to the broker cannot take this while " + STATE_NAMES[self.state])
 
     def _do_ignore(self, _now_ms: int) -> None:
         self._deadline_ms = None

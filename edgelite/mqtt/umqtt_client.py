@@ -122,6 +122,7 @@ class UmqttClient:
         if will is not None:
             self._client.set_last_will(will[0].encode(), will[1])
         self._taken = (b"", b"")
+        self._code = 0  # with which the broker refused in the packet that was heard last
 
     # ---- what this end says
 
@@ -148,17 +149,15 @@ class UmqttClient:
 
     def connected(self, packet: bytes) -> None:
         """RefusedError."""
-        try:
-            self._hear(packet, self._connect)
-        except self._umqtt.MQTTException as error:
-            raise RefusedError(error.args[0], _refusal(error.args[0])) from error
+        self._hear(packet, self._connect)
+        if self._code:
+            raise RefusedError(self._code, _refusal(self._code))
 
     def subscribed(self, text: str, number: int, packet: bytes) -> None:
         """RefusedError."""
-        try:
-            self._hear(packet, lambda: self._subscribe(text, number))
-        except self._umqtt.MQTTException as error:
-            raise RefusedError(error.args[0], "it allows no subscription to " + text) from error
+        self._hear(packet, lambda: self._subscribe(text, number))
+        if self._code:
+            raise RefusedError(self._code, "it allows no subscription to " + text)
 
     def published(self, topic: str, payload: bytes, retain: bool, number: int, packet: bytes) -> None:
         self._hear(packet, lambda: self._publish(topic, payload, retain, number))
@@ -203,13 +202,18 @@ class UmqttClient:
 
     def _hear(self, packet: bytes, call: "Callable[[], object]") -> bytes:
         self._memory.unread = packet
+        self._code = 0
+        wants_more = False
         try:
             call()
-        except Waiting as error:
-            raise ProtocolError("mqtt_packet", "a packet is shorter than it says") from error
-        finally:
-            self._memory.unread = b""
-        return self._written()
+        except Waiting:
+            wants_more = True
+        except self._umqtt.MQTTException as error:
+            self._code = error.args[0]
+        written = self._written()
+        if wants_more or self._memory.unread:
+            raise ProtocolError("mqtt_packet", "a packet is shorter than it says, or longer")
+        return written
 
     def _written(self) -> bytes:
         written = self._memory.written

@@ -20,7 +20,7 @@ def name_of(path: Path) -> str:
 
 @pytest.mark.parametrize("path", portable_core_files(), ids=name_of)
 def test_core_file(path: Path) -> None:
-    check(path, rules.CORE_MODULES)
+    check(path, {*rules.CORE_MODULES, *rules.CORE_FILES.get(name_of(path), ())})
 
 
 @pytest.mark.parametrize("path", portable_port_files(), ids=name_of)
