@@ -75,13 +75,18 @@ class Subscriber:
 class MessageBus:
     def __init__(self) -> None:
         self._subscribers: list[Subscriber] = []
-        self._reserved: list[list[str]] = []
+        self._served: list[list[str]] = []
+        self._reserved: list[tuple[list[str], str]] = []
         self._retained: dict[str, Message] = {}
         self._retained_bytes = 0
 
-    def reserve(self, text: str) -> None:
-        """Only the agent's own parts publish to what this filter matches."""
-        self._reserved.append(filter_levels(text))
+    def serve(self, text: str) -> None:
+        """Whoever is on the node may publish to this, also where it is reserved: a part of the agent answers."""
+        self._served.append(filter_levels(text))
+
+    def reserve(self, text: str, reason: str) -> None:
+        """Only the agent's own parts publish to what this filter matches; `reason` tells others why."""
+        self._reserved.append((filter_levels(text), reason))
 
     def subscribe(self, subscriber: Subscriber, text: str) -> None:
         """From now on `subscriber` gets what matches the filter `text`, and at once what is retained of it.
@@ -122,8 +127,8 @@ class MessageBus:
         levels = topic_levels(topic)
         if len(payload) > PAYLOAD_BYTES_MAX:
             raise ProtocolError("bus_full", "a payload has at most %d bytes" % PAYLOAD_BYTES_MAX)
-        if from_outside and any(matches(wanted, levels) for wanted in self._reserved):
-            raise ProtocolError("bus_reserved", "only the agent publishes to " + topic)
+        if from_outside:
+            self._check_outsider(topic, levels)
         message = Message(topic, payload)
         if retain:
             self._retain(message)
@@ -133,6 +138,13 @@ class MessageBus:
                 subscriber.put(message)
                 reached += 1
         return reached
+
+    def _check_outsider(self, topic: str, levels: "list[str]") -> None:
+        if any(matches(wanted, levels) for wanted in self._served):
+            return
+        for wanted, reason in self._reserved:
+            if matches(wanted, levels):
+                raise ProtocolError("bus_reserved", topic + ": " + reason)
 
     def is_wanted(self, topic: str) -> bool:
         """Whether anybody would be told: what nobody wants need not be written."""

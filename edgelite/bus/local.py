@@ -1,8 +1,7 @@
 """Local processes on the bus, over a Unix socket: one Session each, and what all of them share.
 
-A process may have WINDOW_FRAMES requests without an answer, so what waits here is bounded, and it is taken by turns, a
-few frames in each step: whoever floods delays neither the agent nor the others. Whoever breaks a rule is told which and
-closed.
+Requests are taken by turns, a few in each step, and a process that sends faster than that waits at its socket: whoever
+floods delays neither the agent nor the others. Whoever breaks a rule is told which and closed.
 """
 
 from edgelite.backoff import Backoff
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 SESSIONS_MAX = 16  # processes that are connected: each may hold 36 KiB in either direction
-WINDOW_FRAMES = 16  # requests of one process without an answer
+REQUESTS_MAX = 16  # of one process, and answers that it has not taken; then it waits
+WAITING_BYTES_MAX = 2 * frames.FRAME_BYTES_MAX  # what a port may have read before it lets a process wait fits in
 FRAMES_PER_STEP = 4  # of all together: half a millisecond on a PC, and no step of the agent waits longer
 HELLO_TIMEOUT_MS = 5_000
 END_TIMEOUT_MS = 1_000  # for the words of an END to be taken; then it is closed without
@@ -42,7 +42,8 @@ class Session(Channel, Subscriber):
         self.deadline_ms: int | None = now_ms + HELLO_TIMEOUT_MS
         self._server = server
         self._reader = FrameReader(frames.FRAME_BYTES_MAX)
-        self._waiting: list[bytes] = []  # payloads of requests without an answer
+        self._waiting: list[bytes] = []  # payloads of requests
+        self._waiting_bytes = 0
         self._control: list[bytes] = []  # frames that go before messages
         self._unsent = b""
 
@@ -76,12 +77,15 @@ class Session(Channel, Subscriber):
     @property
     def is_waiting(self) -> bool:
         """Something can be done for it: it has asked, and takes the answers."""
-        return self.state in (NEW, READY) and bool(self._waiting) and len(self._control) < WINDOW_FRAMES
+        return self.state in (NEW, READY) and bool(self._waiting) and len(self._control) < REQUESTS_MAX
 
     def turn(self, now_ms: int) -> None:
         """Do what the oldest request asks."""
+        payload = self._waiting.pop(0)
+        self._waiting_bytes -= len(payload)
+        self._note_full()
         try:
-            request = frames.decode(self._waiting.pop(0))
+            request = frames.decode(payload)
             handler = _HANDLERS[request[frames.KIND]]
             if (handler is Session._hello) != (self.state == NEW):
                 raise ProtocolError("bus_frame", "HELLO comes first, and once")
@@ -110,7 +114,7 @@ class Session(Channel, Subscriber):
     # ---- inside
 
     def _cut(self, data: "bytes | memoryview") -> None:
-        """A window's worth at most lies here, whatever was sent."""
+        """At most one unfinished frame lies in the reader."""
         view = memoryview(data)
         start = 0
         while start < len(view):
@@ -126,9 +130,13 @@ class Session(Channel, Subscriber):
         if stream != frames.STREAM:
             raise ProtocolError("bus_frame", "stream %d, where there is only %d" % (stream, frames.STREAM))
         self._waiting.append(payload)
-        if len(self._waiting) > WINDOW_FRAMES or sum([len(one) for one in self._waiting]) > frames.FRAME_BYTES_MAX:
-            text = "more than %d requests, or %d bytes, without an answer" % (WINDOW_FRAMES, frames.FRAME_BYTES_MAX)
-            raise ProtocolError("bus_window", text)
+        self._waiting_bytes += len(payload)
+        if self._waiting_bytes > WAITING_BYTES_MAX:
+            raise ProtocolError("bus_flood", "more than %d bytes of requests wait here" % WAITING_BYTES_MAX)
+        self._note_full()
+
+    def _note_full(self) -> None:
+        self.is_full = len(self._waiting) >= REQUESTS_MAX or self._waiting_bytes > frames.FRAME_BYTES_MAX
 
     def _next_frame(self) -> bytes:
         if self._control:
@@ -156,7 +164,9 @@ class Session(Channel, Subscriber):
     def _hello(self, request: "dict[int, Any]") -> None:
         if request[frames.PROTOCOL_VERSION] != frames.VERSION:
             raise ProtocolError("bus_version", "this agent's bus speaks version %d" % frames.VERSION)
-        self.name = request.get(frames.NAME) or self.name
+        name = request.get(frames.NAME, "")
+        if name and min(name) >= " ":  # it goes into the log's lines
+            self.name = name
         self.state = READY
         self.deadline_ms = None
         fields: dict[int, object] = {frames.PROTOCOL_VERSION: frames.VERSION, frames.NAME: self._server.node}

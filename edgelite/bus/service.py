@@ -36,7 +36,6 @@ class BusService:
             from edgelite.mqtt.bridge import Bridge
 
             self._parts.append(Bridge(config, context, self.bus))
-
         self._parts.append(KubeEdge(self.bus, devices, context, config.node, has_hub))
         self._parts.append(Requests(self.bus, devices, context))
 

@@ -106,9 +106,12 @@ def test_what_is_retained_is_bounded_and_room_comes_back():
     assert len(taken(late)) == b.RETAINED_MAX and late.take_dropped() == 0
 
 
-def test_reserved_topics_are_the_agents():
+def test_reserved_topics_are_the_agents_but_for_what_it_serves():
     bus = MessageBus()
-    bus.reserve("$hw/+/result")
+    bus.reserve("$hw/+/result", "a result")
+    bus.reserve("$hw/#", "nobody serves it")
+    bus.serve("$hw/+/get")
     assert refusal(bus.publish, "$hw/x/result", b"", from_outside=True) == "bus_reserved"
+    assert refusal(bus.publish, "$hw/x/other", b"", from_outside=True) == "bus_reserved"
     assert refusal(bus.publish, "$hw/x/result", b"") == ""
     assert refusal(bus.publish, "$hw/x/get", b"", from_outside=True) == ""
