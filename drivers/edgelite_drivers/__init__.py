@@ -5,10 +5,11 @@ MACHINERY = (
     "driver_frames",
     "exchange",
     "fields",
+    "line_settings",
     "process",
     "process_server",
     "remote",
     "testing_process",
     "testing",
 )  # no drivers
-SHIPPED = ("mapper", "modbus")  # where the packages are frozen or in an archive, there is no folder to look into
+SHIPPED = ("mapper", "modbus", "serial")  # where the packages are frozen or in an archive, there is no folder to look into
