@@ -15,13 +15,22 @@ PROPERTIES_MAX = 512  # as many as the protocol lets an entry have
 UID_BYTES_MAX = 64
 SOURCE_BYTES = 8
 COLLECT_MS_MIN = 10  # a shorter cycle is a busy loop, whatever the bus
+WINDOW_MS_MIN = 100  # a shorter one would be a report for each reading
 CYCLE_MS_MAX = 31 * 86_400_000
 PROPERTY_TYPES = ("INT", "FLOAT", "DOUBLE", "STRING", "BOOLEAN", "BYTES")
 
 
 class Property:
     """One property as configured. `visitor` is the driver's; `source` tells whether another configuration reads the
-    same thing."""
+    same thing. What few properties have stands in the class, where it costs the others nothing."""
+
+    deadband_percent: "int | float | None" = None
+    window_ms = 0  # 0: each reading is a report
+    window_functions = 0  # messages.WINDOW_*
+    desired_time = 0  # of the hub's wish, in its Unix milliseconds; 0: it did not tell
+    desired_expires: "int | None" = None  # Unix milliseconds by the hub's clock
+    fail_safe: "str | None" = None
+    fail_safe_ms = 0
 
     def __init__(self, name: str, type: str, writable: bool, visitor: object, source: bytes) -> None:
         self.name = name
@@ -47,6 +56,7 @@ class DeviceConfig:
         self.driver = driver
         self.protocol = protocol
         self.properties = properties
+        self.has_fail_safe = any(property.fail_safe is not None for property in properties)
 
 
 def parse_device(device: "dict[int, object]", driver: "Any") -> DeviceConfig:
@@ -70,6 +80,11 @@ def parse_device(device: "dict[int, object]", driver: "Any") -> DeviceConfig:
             raise ConfigurationError("properties[%d].%s" % (index, error.path), error.text) from error
         names.add(property.name)
         properties.append(property)
+    for index in range(len(properties)):
+        if properties[index].window_functions:
+            _check_window_names(properties[index], names, index)
+    if hasattr(driver, "check_device"):
+        driver.check_device(protocol, [(property.name, property.visitor) for property in properties])
     return DeviceConfig(uid, driver, protocol, properties)
 
 
@@ -88,7 +103,9 @@ def _parse_property(row: object, driver: "Any", protocol_config: object) -> Prop
     property = Property(name, type, writable, visitor, _source([driver.NAME, protocol_config, visitor_config, type]))
     _set_cycles(property, row)
     _set_limits(property, row)
+    _set_window(property, row)
     _set_desired(property, row)
+    _set_fail_safe(property, row)
     return property
 
 
@@ -106,13 +123,54 @@ def _set_cycles(property: Property, row: "dict[int, object]") -> None:
 
 
 def _set_limits(property: Property, row: "dict[int, object]") -> None:
-    deadband = row.get(messages.PROPERTY_DEADBAND)
-    if deadband is not None:
-        if not is_number(deadband) or not 0 <= deadband <= 3e38:  # type: ignore[operator]
-            raise ConfigurationError("deadband", "must be a number that is not negative")
-        property.deadband = deadband  # type: ignore[assignment]
+    property.deadband = _deadband(row, messages.PROPERTY_DEADBAND, "deadband")
+    percent = _deadband(row, messages.PROPERTY_DEADBAND_PERCENT, "deadbandPercent")
+    if percent is not None:
+        property.deadband_percent = percent
     property.minimum = _limit(property, row, messages.PROPERTY_MINIMUM, "minimum")
     property.maximum = _limit(property, row, messages.PROPERTY_MAXIMUM, "maximum")
+
+
+def _deadband(row: "dict[int, object]", key: int, path: str) -> "int | float | None":
+    deadband = row.get(key)
+    if deadband is None:
+        return None
+    if not is_number(deadband) or not 0 <= deadband <= 3e38:  # type: ignore[operator]
+        raise ConfigurationError(path, "must be a number that is not negative")
+    return deadband  # type: ignore[return-value]
+
+
+def _set_window(property: Property, row: "dict[int, object]") -> None:
+    window_ms = _milliseconds(row, messages.PROPERTY_WINDOW_MS, "aggregate.windowMs")
+    if window_ms == 0:
+        return
+    functions = row.get(messages.PROPERTY_WINDOW_FUNCTIONS, 0)
+    if not isinstance(functions, int) or not 0 <= functions <= messages.WINDOW_FUNCTIONS_MAX:
+        raise ConfigurationError("aggregate.functions", "are not known here")
+    if property.type not in ("INT", "FLOAT", "DOUBLE"):
+        raise ConfigurationError("aggregate", "only numbers have one, not " + property.type)
+    if window_ms < WINDOW_MS_MIN:
+        raise ConfigurationError("aggregate.windowMs", "must be at least %d" % WINDOW_MS_MIN)
+    property.window_ms = window_ms
+    property.window_functions = functions
+
+
+def _check_window_names(property: Property, names: "set[str]", index: int) -> None:
+    from edgelite.devices.window import names_of  # most devices have none
+
+    for name in names_of(property):
+        if name in names or not is_name(name):
+            raise ConfigurationError("properties[%d].aggregate" % index, "%s cannot be told beside it" % name)
+
+
+def _set_fail_safe(property: Property, row: "dict[int, object]") -> None:
+    text = row.get(messages.PROPERTY_FAIL_SAFE)
+    if text is None:
+        return
+    if not isinstance(text, str):
+        raise ConfigurationError("failSafe.value", "must be text")
+    property.fail_safe = text
+    property.fail_safe_ms = _milliseconds(row, messages.PROPERTY_FAIL_SAFE_MS, "failSafe.afterMs")
 
 
 def _set_desired(property: Property, row: "dict[int, object]") -> None:
@@ -124,6 +182,16 @@ def _set_desired(property: Property, row: "dict[int, object]") -> None:
         raise ConfigurationError("desired.version", "must be an integer that is not negative")
     property.desired = desired
     property.desired_version = version
+    for key, path in ((messages.PROPERTY_DESIRED_TIME, "timestamp"), (messages.PROPERTY_DESIRED_EXPIRES, "expires")):
+        moment = row.get(key)
+        if moment is None:
+            continue
+        if moment is True or moment is False or not isinstance(moment, int) or not 0 <= moment < 1 << 63:
+            raise ConfigurationError("desired.metadata." + path, "must be Unix milliseconds")
+        if key == messages.PROPERTY_DESIRED_TIME:
+            property.desired_time = moment
+        else:
+            property.desired_expires = moment
 
 
 def _milliseconds(row: "dict[int, object]", key: int, path: str) -> int:

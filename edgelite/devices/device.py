@@ -1,20 +1,20 @@
 """One device: its cycles, its twins, and what the hub is told of it."""
 
-from edgelite.devices import desired as desired_states
 from edgelite.devices.kept import Kept
 from edgelite.devices.reports import Reports
 from edgelite.devices.rules import Hold
 from edgelite.devices.schedule import Cycle, earlier
 from edgelite.devices.twin import GOOD, Twin
 from edgelite.devices.values import fault_of, shortened
-from edgelite.driver import ConfigurationError, Request, Result
+from edgelite.devices.wishing import Wishing
+from edgelite.driver import Request, Result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edgelite.context import Context
-    from edgelite.devices.config import DeviceConfig
+    from edgelite.devices.config import DeviceConfig, Property
     from edgelite.devices.lines import Line
     from edgelite.devices.watch import Watcher
 
@@ -33,7 +33,7 @@ class Collection:
         self.is_write = False
 
 
-class Device:
+class Device(Wishing):
     """`submit(collection, request, now_ms)` hands a request to the device's line; the result comes to `finish`.
 
     Others read `state`, `reason`, `last_online_ms` and `twins` (edgelite.devices.access)."""
@@ -41,6 +41,7 @@ class Device:
     watcher: "Watcher | None" = None  # set where somebody watches: edgelite.devices.watch
     last_online_ms: "int | None" = None  # when it last answered
     is_mapped = False  # no bus: a local program is its driver
+    _windows_ms: "int | None" = None  # when the next window of a property ends
 
     def __init__(
         self, key: str, context: "Context", submit: "Callable[[Collection, Request, Line, int], None]"
@@ -49,6 +50,7 @@ class Device:
         self.line: Line | None = None
         self._reports = Reports(context, key)
         self._kept = Kept(context.journal, key)
+        self._clock = context.clock
         self._submit = submit
         self._config: DeviceConfig | None = None
         self.twins: dict[str, Twin] = {}
@@ -63,6 +65,9 @@ class Device:
     def configure(self, config: "DeviceConfig", line: "Line", now_ms: int) -> None:
         """Take a new configuration; what reads the same as before goes on undisturbed."""
         old_twins = self.twins
+        if self._config is not None and self._config.uid != config.uid:
+            self._drop_twins(now_ms)  # another device of this name
+            old_twins = {}
         if self.line is not line:
             self._cycles = []  # whatever they wait for will not come
         self._config = config
@@ -76,32 +81,41 @@ class Device:
             twin = old_twins.get(property.name)
             if twin is None or twin.property.source != property.source:
                 twin = Twin(property)
-                twin.desired.recall(self._kept.settled(config.uid, property.name))
+                kept = self._kept.recall(config.uid, property.name)
+                if kept is not None:
+                    twin.own_desired().recall(*kept)  # type: ignore[arg-type]
+            elif not is_same_window(twin.property, property):
+                self._close_windows([twin], now_ms, now_ms)
             twin.property = property
             self.twins[property.name] = twin
-        for name in old_twins:
-            if self.twins.get(name) is not old_twins[name]:
-                old_twins[name].is_gone = True
+        gone = [old_twins[name] for name in old_twins if self.twins.get(name) is not old_twins[name]]
+        self._close_windows(gone, now_ms, now_ms)
+        for twin in gone:
+            twin.is_gone = True
         self._renew_cycles(now_ms)
         self._take_desired(now_ms)
         self._states_ms = now_ms
 
     def refuse(self, reason: str, now_ms: int) -> None:
         """Its configuration is no good: it reads nothing until a better one comes."""
-        self.stop()
+        self.stop(now_ms)
         self._states_ms = now_ms
         self.state = "unhealthy"
         self.reason = reason
         self._tell_state()
 
-    def stop(self) -> None:
-        """What is in flight is nobody's any more."""
-        for twin in self.twins.values():
-            twin.is_gone = True
-        self.twins = {}
+    def stop(self, now_ms: int) -> None:
+        """What is in flight is nobody's any more; what was gathered is told."""
+        self._drop_twins(now_ms)
         self._cycles = []
         self._config = None
         self.line = None
+
+    def _drop_twins(self, now_ms: int) -> None:
+        self.flush(now_ms)
+        for twin in self.twins.values():
+            twin.is_gone = True
+        self.twins = {}
 
     def forget(self) -> None:
         """The device is gone: so is what was kept of it."""
@@ -114,18 +128,6 @@ class Device:
         periods = sorted({twin.property.collect_ms for twin in self.twins.values()})
         kept = {cycle.period_ms: cycle for cycle in self._cycles}
         self._cycles = [kept.get(period) or Cycle(period, now_ms) for period in periods]
-
-    def _take_desired(self, now_ms: int) -> None:
-        unread = []
-        for property in self._config.properties if self._config else []:
-            twin = self.twins[property.name]
-            text = twin.desired.text
-            if twin.desired.want(property) and not self._is_due(property.collect_ms, now_ms):
-                unread.append(twin)
-            if twin.desired.text != text:
-                self._tell_twin(twin)
-        if unread:
-            self._read(unread, None, now_ms, now_ms)
 
     def _is_due(self, collect_ms: int, now_ms: int) -> bool:
         for cycle in self._cycles:
@@ -144,9 +146,11 @@ class Device:
                 twins = [twin for twin in self.twins.values() if twin.property.collect_ms == cycle.period_ms]
                 self._read(twins, cycle, due_ms, now_ms)
             deadline_ms = earlier(deadline_ms, cycle.due_ms)
+        if self._windows_ms is not None and now_ms >= self._windows_ms:
+            self._end_windows(now_ms)
         if self._states_ms is not None and now_ms >= self._states_ms:
             self._states_ms = self._look_at_states(now_ms)
-        return earlier(deadline_ms, self._states_ms)
+        return earlier(earlier(deadline_ms, self._windows_ms), self._states_ms)
 
     def finish(self, collection: Collection, result: Result, now_ms: int) -> None:
         """The end of one request."""
@@ -162,12 +166,9 @@ class Device:
         else:
             self._finish_read(collection, twins, result, now_ms)
 
-    def want_locally(self, twin: "Twin", text: str, now_ms: int) -> None:
-        """A desired value from this node; ConfigurationError where it cannot be."""
-        twin.desired.want_locally(twin.property, text)
-        self._tell_twin(twin)
-        self._read([twin], None, now_ms, now_ms)
-        self._states_ms = now_ms
+    @property
+    def has_fail_safe(self) -> bool:
+        return self._config is not None and self._config.has_fail_safe
 
     def state_locally(self, state: str, reason: str, now_ms: int) -> None:
         """What its program says of it."""
@@ -187,6 +188,14 @@ class Device:
         if cycle is not None:
             cycle.is_collecting = True
         self._send(Collection(self, twins, cycle, due_ms), None, now_ms)
+
+    def _read_now(self, twins: "list[Twin]", now_ms: int) -> None:
+        self._read(twins, None, now_ms, now_ms)
+
+    def _write_now(self, twin: "Twin", value: "int | float | str | bool | bytes", now_ms: int) -> None:
+        collection = Collection(self, [twin], None, now_ms)
+        collection.is_write = True
+        self._send(collection, value, now_ms)
 
     def _send(self, collection: Collection, value: "int | float | str | bool | bytes | None", now_ms: int) -> None:
         if self._config is None or self.line is None:
@@ -228,7 +237,11 @@ class Device:
                 twin.take_error(shortened(fault), time_ms)
             else:
                 twin.take_value(value, time_ms)
-                if twin.property.report_to_cloud and twin.rule.passes(twin.property, value, collection.due_ms):
+                if not twin.property.report_to_cloud:
+                    pass
+                elif twin.property.window_ms:
+                    self._gather(twin, value, time_ms)
+                elif twin.rule.passes(twin.property, value, collection.due_ms):
                     passed[name] = value
             if self.watcher is not None and before != (twin.quality, twin.value, twin.error):
                 self._tell_twin(twin)
@@ -239,59 +252,41 @@ class Device:
         for twin in twins:
             self._compare(twin, now_ms)
 
-    def _finish_write(self, twin: Twin, result: Result, now_ms: int) -> None:
-        error = result.errors.get(twin.property.name)
-        event = desired_states.WRITTEN if error is None else desired_states.REFUSED
-        self._act(twin, twin.desired.happen(event, error or "", now_ms), now_ms)
+    # ---- windows
 
-    # ---- desired values
+    def flush(self, now_ms: int) -> None:
+        """Tell what windows have gathered so far: nothing more will come."""
+        if self._windows_ms is not None:
+            self._close_windows(list(self.twins.values()), now_ms, now_ms)
+            self._windows_ms = None
 
-    def _compare(self, twin: Twin, now_ms: int) -> None:
-        desired = twin.desired
-        if desired.state in (desired_states.NONE, desired_states.SETTLED, desired_states.IMPOSSIBLE):
-            return
-        error = twin.error
-        if error:
-            event = desired_states.NO_VALUE
-        else:
-            event = self._comparison(twin)
-            error = "the device holds another value after it was written"
-        if self.is_mapped and event != desired_states.EQUAL:
-            return  # its program knows what is desired, and says when it is so
-        self._act(twin, desired.happen(event, error, now_ms), now_ms)
+    def _gather(self, twin: "Twin", value: "int | float | str | bool | bytes", time_ms: int) -> None:
+        if twin.window is None:
+            from edgelite.devices.window import Window  # most nodes have none
 
-    def _comparison(self, twin: Twin) -> str:
-        config = self._config
-        if config is None:
-            return desired_states.NO_VALUE
-        try:
-            same = config.driver.same_value(twin.property.visitor, twin.desired.value, twin.value)
-        except ConfigurationError as error:
-            twin.desired.impossible(error.text)
-            return desired_states.NO_VALUE
-        return desired_states.EQUAL if same else desired_states.DIFFERENT
+            twin.window = Window()
+        elif twin.window.end_ms is not None and time_ms >= twin.window.end_ms:
+            self._end_windows(time_ms)
+        twin.window.take(value, time_ms, twin.property.window_ms)  # type: ignore[arg-type]
+        self._windows_ms = earlier(self._windows_ms, twin.window.end_ms)
 
-    def _act(self, twin: Twin, action: str, now_ms: int) -> None:
-        if action == desired_states.KEEP:
-            self._tell_twin(twin)
-        if action == desired_states.WRITE:
-            collection = Collection(self, [twin], None, now_ms)
-            collection.is_write = True
-            self._send(collection, twin.desired.value, now_ms)
-        elif action == desired_states.READ:
-            self._read([twin], None, now_ms, now_ms)
-        elif action == desired_states.KEEP and self._config is not None:
-            self._kept.settle(self._config.uid, twin.property.name, twin.desired.text or "")
+    def _end_windows(self, now_ms: int) -> None:
+        """One report for all windows that end together."""
+        while self._windows_ms is not None and now_ms >= self._windows_ms:
+            end_ms = self._windows_ms
+            twins = list(self.twins.values())
+            self._close_windows([one for one in twins if one.window and one.window.end_ms == end_ms], end_ms, now_ms)
+            self._windows_ms = None
+            for twin in twins:
+                if twin.window is not None:
+                    self._windows_ms = earlier(self._windows_ms, twin.window.end_ms)
 
-    def _retry_desired(self, twin: Twin, now_ms: int) -> "int | None":
-        """The time of the next try, None when there is none to wait for."""
-        desired = twin.desired
-        if desired.state != desired_states.FAILED:
-            return None
-        if now_ms < desired.retry_ms:
-            return desired.retry_ms
-        self._act(twin, desired.happen(desired_states.RETRY, "", now_ms), now_ms)
-        return None
+    def _close_windows(self, twins: "list[Twin]", time_ms: int, now_ms: int) -> None:
+        values: dict[str, int | float | str | bool | bytes] = {}
+        for twin in twins:
+            if twin.window is not None and twin.window.end_ms is not None:
+                values.update(twin.window.close(twin.property))
+        self._reports.values(values, min(time_ms, now_ms))
 
     # ---- reports
 
@@ -315,6 +310,10 @@ class Device:
         self._hold.tell(state, now_ms)
         self._reports.state(self.state, self.reason, now_ms)
         return None
+
+
+def is_same_window(one: "Property", other: "Property") -> bool:
+    return one.window_ms == other.window_ms and one.window_functions == other.window_functions
 
 
 def _fault(twin: Twin, value: "int | float | str | bool | bytes | None", result: Result) -> str:

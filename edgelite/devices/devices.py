@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from edgelite.context import Context
+    from edgelite.devices.hub_loss import HubLoss
     from edgelite.devices.lines import Line
     from edgelite.devices.watch import Watcher, Watchers
 
@@ -36,12 +37,15 @@ class Devices:
         self._collections: dict[int, Collection] = {}  # in flight, by request number
         self._last_number = 0
         self._watchers: Watchers | None = None
+        self._is_linked = False
+        self._link_ms: int | None = None  # since when it is so
+        self._hub_loss: HubLoss | None = None
 
     def set_desired(self, key: str, device: "dict[int, object] | None", now_ms: int) -> None:
         """Take on, change or (None) drop the device `key`, "namespace/name". A configuration that does not hold
         makes this device unhealthy and disturbs no other."""
         if device is None:
-            self._drop(key)
+            self._drop(key, now_ms)
             return
         known = self._devices.get(key)
         is_new = known is None
@@ -54,6 +58,8 @@ class Devices:
             known.refuse(str(error), now_ms)
         else:
             known.configure(config, self._lines.acquire(config.driver, config.protocol), now_ms)
+            if config.has_fail_safe:
+                self._watch_hub()
         if known.line is not old_line:
             self._forget_collections(known)
         if old_line is not None:
@@ -63,11 +69,36 @@ class Devices:
             if is_new:
                 self._watchers.device_added(key)
 
+    def link(self, is_live: bool, now_ms: int) -> None:
+        """Whether the hub can be reached now; called before each step."""
+        if is_live == self._is_linked and self._link_ms is not None:
+            return
+        self._is_linked = is_live
+        self._link_ms = now_ms
+        if is_live:
+            for device in self._devices.values():
+                device.know_time(now_ms)
+
+    def stop(self, now_ms: int) -> None:
+        """The agent ends: what was gathered and not told yet is reported."""
+        for device in self._devices.values():
+            device.flush(now_ms)
+
+    def _watch_hub(self) -> None:
+        if self._hub_loss is None:
+            from edgelite.devices.hub_loss import HubLoss  # most nodes have nothing that is to be safe without a hub
+
+            self._hub_loss = HubLoss(self._context)
+
     def step(self, now_ms: int) -> "int | None":
         """Take results, start what is due; the next deadline in ms, None when only input can change anything."""
         self._lines.step(now_ms)
         self._take_results(now_ms)
         deadline_ms: int | None = None
+        if self._hub_loss is not None:
+            devices = [device for device in self._devices.values() if device.has_fail_safe]
+            since_ms = now_ms if self._link_ms is None else self._link_ms
+            deadline_ms = self._hub_loss.step(devices, self._is_linked, since_ms, now_ms)
         for device in self._devices.values():
             deadline_ms = earlier(deadline_ms, device.step(now_ms))
         if self._take_results(now_ms):  # a bus may answer at once, for a unit that it knows to be silent
@@ -118,12 +149,12 @@ class Devices:
 
         state_locally(self._devices.get(key), key, state, now_ms)
 
-    def _drop(self, key: str) -> None:
+    def _drop(self, key: str, now_ms: int) -> None:
         device = self._devices.pop(key, None)
         if device is None:
             return
         line = device.line
-        device.stop()
+        device.stop(now_ms)
         device.forget()
         self._forget_collections(device)
         if line is not None:

@@ -17,7 +17,8 @@ class SampleRule:
     2. Not sooner than `report_ms` after the last, counted in the schedule's times, so that a cycle whose answer
        came a little early is not put off to the next.
     3. With a deadband: only when the value is further than that from the last one reported (a number), or another
-       one (anything else).
+       one (anything else). A percentage is one of the last value reported; beside an absolute deadband, which then is
+       the least that counts near zero, a value must be further away than both.
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,7 @@ class SampleRule:
         if self._value is not None:
             if due_ms - self._due_ms < property.report_ms:
                 return False
-            if property.deadband is not None and not self._has_moved(value, property.deadband):
+            if not self._has_moved(property, value):
                 return False
         self._value = value
         self._due_ms = due_ms
@@ -37,10 +38,16 @@ class SampleRule:
     def start_again(self) -> None:
         self._value = None
 
-    def _has_moved(self, value: "int | float | str | bool | bytes", deadband: "int | float") -> bool:
-        if is_number(value) and is_number(self._value):
-            return bool(abs(value - self._value) > deadband)  # type: ignore[operator]
-        return value != self._value
+    def _has_moved(self, property: "Property", value: "int | float | str | bool | bytes") -> bool:
+        percent = property.deadband_percent
+        if percent is None and property.deadband is None:
+            return True
+        if not is_number(value) or not is_number(self._value):
+            return value != self._value
+        deadband = property.deadband or 0
+        if percent is not None:
+            deadband = max(deadband, abs(self._value) * percent / 100)  # type: ignore[arg-type]
+        return bool(abs(value - self._value) > deadband)  # type: ignore[operator]
 
 
 class Hold:

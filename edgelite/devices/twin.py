@@ -5,7 +5,7 @@ would double what a fast counter costs on the flash. A twin report is made for t
 change of quality, and for what became of a desired value (docs/devices.md, "What goes up").
 """
 
-from edgelite.devices.desired import SETTLED, Desired
+from edgelite.devices.desired import HUB, NOBODY, SETTLED, Desired
 from edgelite.devices.rules import Hold, SampleRule
 from edgelite.devices.values import shortened
 from edgelite_protocol import messages
@@ -14,26 +14,35 @@ from edgelite_protocol.values import to_text
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edgelite.devices.config import Property
+    from edgelite.devices.window import Window
 
 GOOD = "good"
 BAD = "bad"
 TWIN_HOLD_MS = 60_000  # between two twin reports of one property that only tell of quality
 VERSION_RUN_BITS = 20  # of a twin's version: counts within one run of the agent, the journal's generation above
+NOTHING_DESIRED = Desired()  # of all twins of which nothing was ever desired
 
 
 class Twin:
+    desired = NOTHING_DESIRED  # to be read; `own_desired` to change
+    window: "Window | None" = None  # where the property is reported in windows
+    is_gone = False
+    _told_desired: object = None
+
     def __init__(self, property: "Property") -> None:
         self.property = property
-        self.desired = Desired()
         self.rule = SampleRule()
         self.quality = ""  # "" while nothing was read
         self.error = ""
         self.value: int | float | str | bool | bytes | None = None
         self.time_ms = 0  # of the last reading, good or bad
-        self.is_gone = False
         self._hold = Hold(TWIN_HOLD_MS)
-        self._told_desired: object = None
         self._count = 0
+
+    def own_desired(self) -> Desired:
+        if self.desired is NOTHING_DESIRED:
+            self.desired = Desired()
+        return self.desired
 
     def take_value(self, value: "int | float | str | bool | bytes", time_ms: int) -> None:
         if self.quality == BAD:
@@ -78,6 +87,8 @@ class Twin:
         if self.desired.text is not None:
             body[messages.TWIN_DESIRED] = self.desired.text
             body[messages.TWIN_DESIRED_VERSION] = self.desired.version
+            if self.desired.origin not in (HUB, NOBODY):
+                body[messages.TWIN_DESIRED_ORIGIN] = self.desired.origin
         return body
 
     def _error_text(self) -> str:
@@ -89,4 +100,4 @@ class Twin:
         desired = self.desired
         if desired.text is None:
             return None
-        return (desired.version, desired.text, desired.error, desired.state == SETTLED)
+        return (desired.origin, desired.version, desired.text, desired.error, desired.state == SETTLED)

@@ -153,8 +153,15 @@ def property_row(name, property_type="INT", **options):
         (messages.PROPERTY_MINIMUM, "minimum"),
         (messages.PROPERTY_MAXIMUM, "maximum"),
         (messages.PROPERTY_DEADBAND, "deadband"),
+        (messages.PROPERTY_DEADBAND_PERCENT, "deadband_percent"),
+        (messages.PROPERTY_WINDOW_MS, "window_ms"),
+        (messages.PROPERTY_WINDOW_FUNCTIONS, "window_functions"),
+        (messages.PROPERTY_DESIRED_TIME, "desired_time"),
+        (messages.PROPERTY_DESIRED_EXPIRES, "desired_expires"),
+        (messages.PROPERTY_FAIL_SAFE, "fail_safe"),
+        (messages.PROPERTY_FAIL_SAFE_MS, "fail_safe_ms"),
     ):
-        if option in options:
+        if options.get(option) is not None:
             row[key] = options[option]
     return row
 

@@ -36,6 +36,23 @@ BAD = (
     (changed(messages.PROPERTY_MAXIMUM, 5), "properties[1].maximum"),
     (changed(messages.PROPERTY_DESIRED, 5), "properties[1].desired.value"),
     (changed(messages.PROPERTY_DESIRED_VERSION, -1), "properties[1].desired.version"),
+    (changed(messages.PROPERTY_DESIRED_TIME, "now"), "properties[1].desired.metadata.timestamp"),
+    (changed(messages.PROPERTY_DESIRED_EXPIRES, True), "properties[1].desired.metadata.expires"),
+    (changed(messages.PROPERTY_DEADBAND_PERCENT, "5"), "properties[1].deadbandPercent"),
+    (changed(messages.PROPERTY_WINDOW_MS, 99), "properties[1].aggregate.windowMs"),
+    (changed(messages.PROPERTY_WINDOW_MS, -1), "properties[1].aggregate.windowMs"),
+    (device_map([property_row("a", "STRING", window_ms=1000)]), "properties[0].aggregate"),
+    (device_map([property_row("a", window_ms=1000, window_functions=16)]), "properties[0].aggregate.functions"),
+    (
+        device_map([property_row("a.min"), property_row("a", window_ms=1000, window_functions=1)]),
+        "properties[1].aggregate",
+    ),
+    (device_map([property_row("x" * 250, window_ms=1000, window_functions=4)]), "properties[0].aggregate"),
+    (changed(messages.PROPERTY_FAIL_SAFE, 5), "properties[1].failSafe.value"),
+    (
+        device_map([property_row("a", writable=True, fail_safe="5", fail_safe_ms=-1)]),
+        "properties[0].failSafe.afterMs",
+    ),
 )
 
 

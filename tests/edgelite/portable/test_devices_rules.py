@@ -26,6 +26,19 @@ def test_a_deadband_compares_with_the_last_reported_value():
     assert passed(property, 20.0, 20.9, 21.0, 21.1, 20.2, 20.0) == [20.0, 21.1, 20.0], "a slow drift must pass too"
 
 
+def test_a_percentage_is_of_the_last_reported_value():
+    property = property_of(deadband_percent=10)
+    assert passed(property, 100.0, 110.0, 110.5, 100.0, 99.4, 99.0) == [100.0, 110.5, 99.4]
+    assert passed(property, -100.0, -110.0, -111.0) == [-100.0, -111.0]
+    assert passed(property, 0.0, 0.0, 0.001) == [0.0, 0.001], "of nothing, any change is more"
+
+
+def test_beside_a_percentage_an_absolute_deadband_is_the_least_that_counts():
+    property = property_of(deadband=0.5, deadband_percent=10)
+    assert passed(property, 0.1, 0.5, 0.7, 100.0, 109.0, 111.0) == [0.1, 0.7, 100.0, 111.0]
+    assert passed(property_of("STRING", deadband_percent=5), "a", "a", "b") == ["a", "b"]
+
+
 def test_a_deadband_of_zero_reports_changes():
     assert passed(property_of("INT", deadband=0), 5, 5, 6, 6, 5) == [5, 6, 5]
     assert passed(property_of("STRING", deadband=0), "a", "a", "b") == ["a", "b"]
