@@ -22,6 +22,7 @@ COMMANDS: "dict[str, tuple[str, str, str]]" = {
     "logs": ("edgelite_cli.commands.logs", "main", "read what a workload wrote, from its node"),
     "telemetry": ("edgelite_cli.commands.telemetry", "main", "query what devices reported"),
     "device": ("edgelite_cli.commands.device", "main", "read a device's values, follow them, set what it should hold"),
+    "modbus": ("edgelite_cli.commands.modbus", "main", "find, read and write Modbus devices from this machine"),
     "serial": ("edgelite_cli.commands.serial", "main", "list serial lines, and show what goes over one"),
     "provision": ("edgelite_cli.commands.provision", "main", "make the files of a device: identity, configuration"),
     "bundle": ("edgelite_cli.commands.bundle", "main", "pack what goes onto a device, without hub and simulator"),
@@ -34,7 +35,7 @@ SECTIONS = (
     ("Hub", ("hub", "token")),
     ("Node", ("join", "agent")),
     ("Work with a hub", ("apply", "push", "get", "describe", "delete", "adopt", "logs", "telemetry")),
-    ("Field devices", ("device", "serial")),
+    ("Field devices", ("device", "modbus", "serial")),
     ("Boards and bundles", ("provision", "bundle")),
     ("More", ("completion", "version")),
 )

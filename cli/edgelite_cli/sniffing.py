@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edgelite_drivers.modbus.rtu import crc16
+
 FRAME_BYTES_MAX = 512  # longer ones are shown in pieces
 MODBUS_BYTES_MIN = 4
 TEXT_BYTES = frozenset((*range(0x20, 0x7F), 0x02, 0x03, 0x06, 0x09, 0x0A, 0x0D, 0x15))
@@ -66,18 +68,8 @@ class Splitter:
         return piece
 
 
-def crc16(data: bytes) -> int:
-    """Of Modbus over serial line, section 6.2.2: over a whole frame, its CRC included, it is 0."""
-    crc = 0xFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
-    return crc
-
-
 def is_modbus(data: bytes) -> bool:
-    return MODBUS_BYTES_MIN <= len(data) <= 256 and crc16(data) == 0
+    return MODBUS_BYTES_MIN <= len(data) <= 256 and crc16(data) == b"\0\0"
 
 
 def modbus_frames(data: bytes) -> list[bytes]:

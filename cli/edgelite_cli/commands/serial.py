@@ -13,7 +13,8 @@ from typing import Any
 from edgelite_cli import options, output
 from edgelite_cli.durations import seconds
 from edgelite_cli.failure import Failure, reporting
-from edgelite_cli.main import EXIT_FAILED, EXIT_OK, EXIT_USAGE
+from edgelite_cli.main import EXIT_FAILED, EXIT_OK
+from edgelite_cli.serial_ports import opened
 from edgelite_cli.sniffing import Piece, Splitter, describe, score
 
 BY_ID = Path("/dev/serial/by-id")
@@ -21,7 +22,6 @@ BY_ID = Path("/dev/serial/by-id")
 GUESSES = tuple((baud, mode) for mode in ("8N1", "8E1", "7E1") for baud in (9600, 19200, 115200, 38400, 4800, 2400))
 GUESS_GOOD = 0.9
 READ_BYTES = 512
-POLL_S = 0.05
 GAP_MS_DEFAULT = 30  # USB adapters hand over what came in 16 ms at once
 
 EPILOG = """examples:
@@ -52,24 +52,6 @@ def show_list(given: argparse.Namespace) -> int:
         return EXIT_OK
     output.say(output.table(("LINE", "DEVICE", "STABLE NAME"), rows))
     return EXIT_OK
-
-
-def mode_of(text: str) -> tuple[int, str, int]:
-    """ "8N1" as data bits, parity, stop bits."""
-    if len(text) != 3 or text[0] not in "78" or text[1].upper() not in "NEO" or text[2] not in "12":
-        raise Failure(f"--mode {text!r}: give data bits, parity and stop bits, such as 8N1, 8E1 or 7E1", EXIT_USAGE)
-    return int(text[0]), text[1].upper(), int(text[2])
-
-
-def opened(path: str, baud: int, mode: str) -> Any:
-    import serial
-
-    data_bits, parity, stop_bits = mode_of(mode)
-    try:
-        return serial.Serial(path, baud, data_bits, parity, stop_bits, timeout=POLL_S, exclusive=True)
-    except (serial.SerialException, OSError, ValueError) as error:
-        in_use = "; is the agent, or another program, using it?" if getattr(error, "errno", None) in (11, 16) else ""
-        raise Failure(f"cannot open {path} with {baud} baud, {mode}: {error}{in_use}") from error
 
 
 def now_ms() -> int:
