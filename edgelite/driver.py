@@ -6,7 +6,11 @@ feeds. The module offers
     NAME                                   "modbus"
     check_protocol(config) -> protocol     DEVICE_PROTOCOL validated; ConfigurationError names the path
     check_visitor(config, property) -> visitor   the same for one property's visitor; `property` is the compact form
-    target(protocol) -> tuple              what `effects.Open` opens; devices with an equal target share one bus
+    check_device(protocol, visitors)       may be left out; what only all properties together show, say two that share
+                                           registers: `visitors` is [(property name, visitor), ...] in the Device's
+                                           order, and paths begin with "properties[INDEX]."
+    target(protocol) -> tuple              what `effects.Open` opens; devices with an equal target share one bus.
+                                           What it has behind the parts that `Open` knows is the driver's own
     make_bus(target, random_bytes) -> Bus  `random_bytes(count)` for the jitter of reconnects
     same_value(visitor, one, other) -> bool   True where the device could not tell the two values apart when they
                                            are written; ConfigurationError where it cannot hold one of them

@@ -237,12 +237,12 @@ class ModbusBus(Bus):
             self._results.append(job.result())
             return
         self.timeouts += 1
-        self._note_silence(job.unit)
         job.unit.doubtful_until_ms = now_ms + QUIET_TIMEOUTS * job.protocol.timeout_ms
-        if not job.unit.silence and job.retries < job.protocol.retries and not self._close_reason:
+        if not job.unit.silence and job.retries < job.protocol.retries:
             job.retries += 1
             self._queue.insert(0, job)
             return
+        self._note_silence(job.unit)
         noise = NOISE_TEXT if self._framing.has_noise() else ""
         self._finish(job, "no answer within %d ms%s" % (job.protocol.timeout_ms, noise))
         if not job.answered:

@@ -18,6 +18,8 @@ def half(count):
 class Bench:
     """A bus, its peer and a clock. `exchange` carries bytes both ways until nothing moves."""
 
+    config = {"ip": "meter"}
+
     def __init__(self, framing=None, **units):
         self.framing = framing or TcpFraming()
         self.bus = ModbusBus(self.framing, half)
@@ -30,7 +32,8 @@ class Bench:
         self.bus.opened(self.now_ms)
 
     def read(self, unit, *offsets, **options):
-        config = {"ip": "meter", "slaveID": unit, "timeoutMs": options.get("timeout_ms", 1000)}
+        config = {"slaveID": unit, "timeoutMs": options.get("timeout_ms", 1000)}
+        config.update(self.config)
         visitors = {
             "r%d" % offset: modbus.check_visitor({"register": "HoldingRegister", "offset": offset}, INT)
             for offset in offsets
