@@ -29,14 +29,15 @@ BUDGET_MINUTES = {
     "edgelite": 3,
     "drivers": 2,
     "ports": 4,
-    "hub": 5,
+    "hub": 4,
+    "fuzz": 3,
     "cli": 2,
     "sim": 2,
     "divergences": 1,
     "system": 6,
     "interop": 4,
     "qemu/arm": 8,
-    "qemu/guest": 14,
+    "qemu/guest": 12,
 }
 NO_TESTS_OF_THEIR_OWN = ("lint",)
 
