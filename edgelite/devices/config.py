@@ -51,6 +51,8 @@ class Property:
 class DeviceConfig:
     """`driver` is the driver's module, `protocol` what it made of the protocol configuration."""
 
+    heard: "tuple[str, ...]" = ()  # the properties that the device sends by itself
+
     def __init__(self, uid: str, driver: "Any", protocol: object, properties: "list[Property]") -> None:
         self.uid = uid
         self.driver = driver

@@ -1,5 +1,6 @@
 """One device: its cycles, its twins, and what the hub is told of it."""
 
+from edgelite.devices.desired import UNREAD
 from edgelite.devices.kept import Kept
 from edgelite.devices.reports import Reports
 from edgelite.devices.rules import Hold
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from edgelite.context import Context
     from edgelite.devices.config import DeviceConfig, Property
     from edgelite.devices.lines import Line
+    from edgelite.devices.listening import Ear
     from edgelite.devices.watch import Watcher
 
 DEVICE_HOLD_MS = 10_000  # between two reports of one device's state
@@ -31,6 +33,7 @@ class Collection:
         self.cycle = cycle
         self.due_ms = due_ms
         self.is_write = False
+        self.is_listening = False  # it has a result whenever the device sends something
 
 
 class Device(Wishing):
@@ -41,11 +44,10 @@ class Device(Wishing):
     watcher: "Watcher | None" = None  # set where somebody watches: edgelite.devices.watch
     last_online_ms: "int | None" = None  # when it last answered
     is_mapped = False  # no bus: a local program is its driver
+    _ear: "Ear | None" = None  # where it sends some of its properties by itself
     _windows_ms: "int | None" = None  # when the next window of a property ends
 
-    def __init__(
-        self, key: str, context: "Context", submit: "Callable[[Collection, Request, Line, int], None]"
-    ) -> None:
+    def __init__(self, key: str, context: "Context", submit: "Callable[[Collection, Request, Line, int], int]") -> None:
         self.key = key
         self.line: Line | None = None
         self._reports = Reports(context, key)
@@ -87,14 +89,31 @@ class Device(Wishing):
             elif not is_same_window(twin.property, property):
                 self._close_windows([twin], now_ms, now_ms)
             twin.property = property
+            twin.is_heard = property.name in config.heard
             self.twins[property.name] = twin
         gone = [old_twins[name] for name in old_twins if self.twins.get(name) is not old_twins[name]]
         self._close_windows(gone, now_ms, now_ms)
         for twin in gone:
             twin.is_gone = True
         self._renew_cycles(now_ms)
+        self._renew_listening(now_ms)
         self._take_desired(now_ms)
         self._states_ms = now_ms
+
+    def lose(self, reason: str, now_ms: int) -> None:
+        """Its line is of no use for the moment."""
+        if self._ear is not None:
+            self._ear.end(now_ms)
+        self._notice_presence(Result(0, {}, {"": reason}, False), now_ms)
+        self._states_ms = now_ms
+
+    def restart(self, now_ms: int) -> None:
+        """Its line is of use again: everything is read once more."""
+        self._cycles = []
+        self._renew_cycles(now_ms)
+        if self._ear is not None:
+            self._ear.end(now_ms)
+        self._renew_listening(now_ms)
 
     def refuse(self, reason: str, now_ms: int) -> None:
         """Its configuration is no good: it reads nothing until a better one comes."""
@@ -107,6 +126,8 @@ class Device(Wishing):
     def stop(self, now_ms: int) -> None:
         """What is in flight is nobody's any more; what was gathered is told."""
         self._drop_twins(now_ms)
+        if self._ear is not None:
+            self._ear.end(now_ms)
         self._cycles = []
         self._config = None
         self.line = None
@@ -125,9 +146,18 @@ class Device(Wishing):
         if self.is_mapped:
             self._cycles = []
             return
-        periods = sorted({twin.property.collect_ms for twin in self.twins.values()})
+        periods = sorted({twin.property.collect_ms for twin in self.twins.values() if not twin.is_heard})
         kept = {cycle.period_ms: cycle for cycle in self._cycles}
         self._cycles = [kept.get(period) or Cycle(period, now_ms) for period in periods]
+
+    def _renew_listening(self, now_ms: int) -> None:
+        if self._config is None or (self._ear is None and not self._config.heard):
+            return
+        if self._ear is None:
+            from edgelite.devices.listening import Ear  # most devices say nothing by themselves
+
+            self._ear = Ear()
+        self._ear.renew(self, lambda collection: self._send(collection, None, now_ms), now_ms)
 
     def _is_due(self, collect_ms: int, now_ms: int) -> bool:
         for cycle in self._cycles:
@@ -143,8 +173,8 @@ class Device(Wishing):
         for cycle in self._cycles:
             due_ms = cycle.take(now_ms)
             if due_ms is not None:
-                twins = [twin for twin in self.twins.values() if twin.property.collect_ms == cycle.period_ms]
-                self._read(twins, cycle, due_ms, now_ms)
+                twins = [one for one in self.twins.values() if one.property.collect_ms == cycle.period_ms]
+                self._read([twin for twin in twins if not twin.is_heard], cycle, due_ms, now_ms)
             deadline_ms = earlier(deadline_ms, cycle.due_ms)
         if self._windows_ms is not None and now_ms >= self._windows_ms:
             self._end_windows(now_ms)
@@ -159,6 +189,10 @@ class Device(Wishing):
         twins = [twin for twin in collection.twins if not twin.is_gone]
         if not twins:
             return
+        if collection.is_listening:
+            from edgelite.devices.listening import told_of
+
+            twins = told_of(collection, twins, result, now_ms)
         self._states_ms = now_ms
         self._notice_presence(result, now_ms)
         if collection.is_write:
@@ -185,9 +219,20 @@ class Device(Wishing):
                 if twin.quality == GOOD:
                     self._compare(twin, now_ms)
             return
+        if self._ear is not None and cycle is None:
+            twins = self._polled(twins, now_ms)
+            if not twins:
+                return
         if cycle is not None:
             cycle.is_collecting = True
         self._send(Collection(self, twins, cycle, due_ms), None, now_ms)
+
+    def _polled(self, twins: "list[Twin]", now_ms: int) -> "list[Twin]":
+        """Those that can be asked for. Of the others what was heard last counts; after a write, what is heard next."""
+        for twin in twins:
+            if twin.is_heard and twin.quality == GOOD and twin.desired.state == UNREAD:
+                self._compare(twin, now_ms)
+        return [twin for twin in twins if not twin.is_heard]
 
     def _read_now(self, twins: "list[Twin]", now_ms: int) -> None:
         self._read(twins, None, now_ms, now_ms)
@@ -197,11 +242,12 @@ class Device(Wishing):
         collection.is_write = True
         self._send(collection, value, now_ms)
 
-    def _send(self, collection: Collection, value: "int | float | str | bool | bytes | None", now_ms: int) -> None:
+    def _send(self, collection: Collection, value: "int | float | str | bool | bytes | None", now_ms: int) -> int:
+        """The request's number."""
         if self._config is None or self.line is None:
-            return
+            return 0
         visitors = {twin.property.name: twin.property.visitor for twin in collection.twins}
-        self._submit(collection, Request(0, self._config.protocol, visitors, value), self.line, now_ms)
+        return self._submit(collection, Request(0, self._config.protocol, visitors, value), self.line, now_ms)
 
     def _notice_presence(self, result: Result, now_ms: int) -> None:
         before = self.state

@@ -2,6 +2,7 @@
 
 from edgelite.devices.config import parse_device
 from edgelite.devices.device import Collection, Device
+from edgelite.devices.guard import FAULTS, GuardedDriver, fault_text
 from edgelite.devices.lines import Lines
 from edgelite.devices.schedule import earlier
 from edgelite.driver import Bus, ConfigurationError, Request
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 DRIVER_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_"
 DRIVER_NAME_SIZE_MAX = 64
+ROUNDS_MAX = 16  # of results that make requests which have their results at once: a reading, a write, a reading
 
 
 def load_driver(name: str) -> "Any":
@@ -34,7 +36,7 @@ class Devices:
         self._load_driver = load_driver
         self._devices: dict[str, Device] = {}
         self._lines = Lines(context.emit, context.random_bytes)
-        self._collections: dict[int, Collection] = {}  # in flight, by request number
+        self._drivers: dict[str, GuardedDriver] = {}
         self._last_number = 0
         self._watchers: Watchers | None = None
         self._is_linked = False
@@ -54,15 +56,17 @@ class Devices:
         old_line = known.line
         try:
             config = parse_device(device, self._driver(device))
+            config.heard = config.driver.heard(config.properties)
+            line = self._lines.acquire(config.driver, config.protocol)
         except ConfigurationError as error:
             known.refuse(str(error), now_ms)
         else:
-            known.configure(config, self._lines.acquire(config.driver, config.protocol), now_ms)
+            known.configure(config, line, now_ms)
             if config.has_fail_safe:
                 self._watch_hub()
-        if known.line is not old_line:
-            self._forget_collections(known)
         if old_line is not None:
+            if known.line is not old_line:
+                old_line.forget(known)
             self._lines.release(old_line)
         if self._watchers is not None:
             known.watcher = self._watchers
@@ -94,6 +98,7 @@ class Devices:
         """Take results, start what is due; the next deadline in ms, None when only input can change anything."""
         self._lines.step(now_ms)
         self._take_results(now_ms)
+        self._take_changed_lines(now_ms)
         deadline_ms: int | None = None
         if self._hub_loss is not None:
             devices = [device for device in self._devices.values() if device.has_fail_safe]
@@ -108,6 +113,9 @@ class Devices:
 
     def buses(self) -> "list[Bus]":
         return self._lines.buses()
+
+    def requests_in_flight(self) -> int:
+        return self._lines.requests_in_flight()
 
     # ---- for others on this node: a Modbus server, the local bus
 
@@ -156,15 +164,11 @@ class Devices:
         line = device.line
         device.stop(now_ms)
         device.forget()
-        self._forget_collections(device)
         if line is not None:
+            line.forget(device)
             self._lines.release(line)
         if self._watchers is not None:
             self._watchers.device_removed(key)
-
-    def _forget_collections(self, device: Device) -> None:
-        for number in [number for number, row in self._collections.items() if row.device is device]:
-            del self._collections[number]
 
     def _driver(self, device: "dict[int, object]") -> "Any":
         name = device.get(messages.DEVICE_DRIVER)
@@ -173,28 +177,41 @@ class Devices:
         for character in name:
             if character not in DRIVER_NAME_CHARACTERS:
                 raise ConfigurationError("protocol.protocolName", "is no driver's name: " + name)
-        try:
-            driver = self._load_driver(name)
-        except ImportError as error:
-            raise ConfigurationError("protocol.protocolName", "no driver %s here: %s" % (name, error)) from error
-        if not hasattr(driver, "make_bus"):
-            raise ConfigurationError("protocol.protocolName", "%s is no driver" % name)
+        driver = self._drivers.get(name)
+        if driver is None:
+            driver = self._drivers[name] = GuardedDriver(name, self._load(name))
         return driver
 
-    def _submit(self, collection: Collection, request: Request, line: "Line", now_ms: int) -> None:
+    def _load(self, name: str) -> "Any":
+        try:
+            return self._load_driver(name)
+        except ImportError as error:
+            raise ConfigurationError("protocol.protocolName", "no driver %s here: %s" % (name, error)) from error
+        except FAULTS as error:
+            raise ConfigurationError("protocol.protocolName", fault_text(name, "its module", error)) from error
+
+    def _submit(self, collection: Collection, request: Request, line: "Line", now_ms: int) -> int:
         self._last_number += 1
         request.number = self._last_number
-        self._collections[request.number] = collection
-        line.bus.submit(request, now_ms)
+        line.submit(request.number, collection, request, now_ms)
+        return request.number
 
     def _take_results(self, now_ms: int) -> bool:
         """True where there were any. Handling one may submit more, whose results are taken too."""
-        results = self._lines.results()
+        results = self._lines.results(now_ms)
         had_results = len(results) > 0
-        while results:
-            for result in results:
-                collection = self._collections.pop(result.number, None)
-                if collection is not None:
-                    collection.device.finish(collection, result, now_ms)
-            results = self._lines.results()
+        for _ in range(ROUNDS_MAX):
+            if not results:
+                break
+            for collection, result in results:
+                collection.device.finish(collection, result, now_ms)
+            results = self._lines.results(now_ms)
         return had_results
+
+    def _take_changed_lines(self, now_ms: int) -> None:
+        for line, lost in self._lines.take_changed():
+            for device in self._devices.values():
+                if device.line is line and lost:
+                    device.lose(lost, now_ms)
+                elif device.line is line:
+                    device.restart(now_ms)

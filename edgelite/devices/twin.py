@@ -27,6 +27,7 @@ class Twin:
     desired = NOTHING_DESIRED  # to be read; `own_desired` to change
     window: "Window | None" = None  # where the property is reported in windows
     is_gone = False
+    is_heard = False  # the device sends it by itself: nobody asks for it
     _told_desired: object = None
 
     def __init__(self, property: "Property") -> None:

@@ -138,7 +138,7 @@ class Line(RuleBasedStateMachine):
 
     @invariant()
     def one_request_is_under_way(self) -> None:
-        assert len(self.devices._collections) <= 1
+        assert self.devices.requests_in_flight() <= 1
 
 
 TestLine = Line.TestCase
