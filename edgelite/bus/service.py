@@ -39,7 +39,7 @@ class BusService:
         if config.mqtt is not None:
             from edgelite.mqtt.bridge import Bridge
 
-            self._parts.append(Bridge(config, context, self.bus))
+            self._parts.append(Bridge(config, context, self.bus, has_hub))
         self._parts.append(KubeEdge(self.bus, devices, context, config.node, has_hub))
         self._parts.append(Requests(self.bus, devices, context))
 

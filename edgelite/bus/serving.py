@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edgelite.context import Context
     from edgelite.devices import Devices
 
-MESSAGES_PER_STEP = 1  # each may be 4 KiB of JSON: 30 ms of a Pi Zero
+MESSAGES_PER_STEP = 1  # each may be 4 KiB of JSON, which takes longest of all
 DEVICES_PER_STEP = 4  # whose changes are told
 QUEUE_MESSAGES_MAX = 32  # of requests
 

@@ -50,7 +50,11 @@ def test_filters_match_as_the_standard_says(wanted: str, topic: str) -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.text(max_size=8) | st.floats(allow_nan=False),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**18), 10**18)
+    | st.text(max_size=8)
+    | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=8,
 )
@@ -84,7 +88,9 @@ def test_what_the_other_writes_is_read_alike(value: Any) -> None:
     try:
         read = json_text.decode(data)
     except ProtocolError as error:
-        assert re.search("surrogate|bytes, where|inside one another|not finite|too large", error.text), error
+        assert re.search("surrogate|bytes, where|inside one another|not finite|too large|values, keys", error.text), (
+            error
+        )
         return
     assert read == peer(data)
 
@@ -103,7 +109,9 @@ def test_both_take_and_refuse_the_same(data: bytes) -> None:
     try:
         read = json_text.decode(data)
     except ProtocolError as error:
-        assert expected is refuse or re.search("inside one another|more than 32 characters", error.text), error
+        assert expected is refuse or re.search("inside one another|more than 32 characters|values, keys", error.text), (
+            error
+        )
         return
     assert read == expected and type(read) is type(expected)
 

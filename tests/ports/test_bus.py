@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from edgelite.bus import frames
 from edgelite_ports.common.bus_client import BusError, Client
 
 sys.path.insert(0, str(Path(__file__).parent))
+import micropython_site
 from agent_site import AgentSite, wait_until
 from hub_peer import HubPeer
 from test_agent import SITES
 
+DELAY_MAX_S = 0.05
 Connect = Callable[..., Client]
 
 
@@ -57,7 +62,7 @@ def raw(site: AgentSite) -> socket.socket:
     wait_until(lambda: os.path.exists(bus_path(site)), what=site.log)
     new = socket.socket(socket.AF_UNIX)
     new.settimeout(10)
-    new.connect(bus_path(site))
+    wait_until(lambda: not new.connect_ex(bus_path(site)), what=site.log)  # others wait for their turn too
     return new
 
 
@@ -108,3 +113,95 @@ def test_a_client_finds_the_bus_again(site: AgentSite, connect: Connect) -> None
     message = client.next(5)
     assert message is not None and message.payload == b"again"
     assert site.stop() == 0
+
+
+HELLO = frames.encode(frames.HELLO, {frames.PROTOCOL_VERSION: 1})
+
+
+def test_who_breaks_a_rule_is_told_and_closed_and_nobody_else(site: AgentSite, connect: Connect) -> None:
+    good = connect(name="good")
+    good.subscribe("t")
+    for data, code in (
+        (b"\x00\x00", b"frame_empty"),
+        (b"\xff\xff\x00", b"frame_too_long"),
+        (b"\x00\x02\x01\xa0", b"bus_frame"),  # another stream
+        (b"\x00\x02\x00\xf6", b"bus_frame"),  # no map
+        (b"\x00\x02\x00\xa0", b"bus_frame"),  # no kind
+        (b"\x00\x03\x00\xa1\x00", b"cbor_truncated"),
+        (frames.encode(frames.HELLO, {}), b"missing_field"),
+        (frames.encode(frames.HELLO, {frames.PROTOCOL_VERSION: 2}), b"bus_version"),
+        (frames.encode(frames.PING, {frames.NUMBER: 1}), b"bus_frame"),  # before HELLO
+        (HELLO + HELLO, b"bus_frame"),
+        (HELLO + frames.encode(frames.WELCOME, {}), b"bus_frame"),
+        (HELLO + frames.encode(frames.PUBLISH, {frames.NUMBER: 1, frames.TOPIC: 7}), b"invalid_field"),
+        (HELLO + frames.encode(frames.SUBSCRIBE, {frames.NUMBER: -1, frames.TOPIC: "a"}), b"invalid_field"),
+    ):
+        channel = raw(site)
+        channel.sendall(data)
+        assert code in read_to_the_end(channel), (data, site.log())
+        channel.close()
+    good.publish("t", "still here")
+    message = good.next(5)
+    assert message is not None and message.payload == b"still here"
+    assert site.stop() == 0
+
+
+def test_a_process_that_never_reads_is_told_what_it_lost(site: AgentSite, connect: Connect) -> None:
+    slow, quick = connect(), connect()
+    slow.subscribe("t")
+    quick.subscribe("t")
+    for number in range(400):
+        quick.publish("t", b"%d" % number + bytes(4000))
+        assert quick.next(5) is not None
+    received = []
+    while (message := slow.next(1)) is not None:
+        received.append(int(message.payload.rstrip(b"\0")))
+    assert received[-1] == 399 and slow.dropped > 0
+    assert len(received) + slow.dropped == 400
+    assert quick.dropped == 0
+
+
+def test_places_are_bounded_and_come_back(site: AgentSite, connect: Connect) -> None:
+    wait_until(lambda: os.path.exists(bus_path(site)), what=site.log)
+    channels = [raw(site) for _ in range(16)]
+    for channel in channels:
+        channel.sendall(HELLO)
+        channel.recv(100)
+    extra = raw(site)
+    assert read_to_the_end(extra) == b""
+    extra.close()
+    for channel in channels:
+        channel.close()
+    connect().ping()
+
+
+def test_nobody_delays_the_agent(site: AgentSite, connect: Connect) -> None:
+    """Each answer to a ping takes a whole round of the agent, with its supervisor, at least. What delays it always
+    would show in every attempt; a machine that is busy with other things does not."""
+    good = connect(name="good")
+    good.ping()
+    script = str(Path(__file__).parent / "bus_hostile.py")
+    rooms = os.pathsep.join([str(micropython_site.ROOT / room) for room in ("", "protocol")])
+    hostile = subprocess.Popen(
+        [sys.executable, script, bus_path(site)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": rooms}
+    )
+    try:
+        assert hostile.stdout is not None and hostile.stdout.readline() == b"begun\n"
+        time.sleep(1)
+        longest = [longest_ping_s(good) for _ in range(5)]
+        assert min(longest) < DELAY_MAX_S, longest
+        assert site.process is not None and site.process.poll() is None
+    finally:
+        hostile.kill()
+        hostile.wait(10)
+    assert site.log().count("\n") < 200, "the log is not filled"
+    assert site.stop() == 0
+
+
+def longest_ping_s(client: Client) -> float:
+    longest = 0.0
+    for _ in range(50):
+        begun_s = time.monotonic()
+        client.ping()
+        longest = max(longest, time.monotonic() - begun_s)
+    return longest

@@ -98,7 +98,8 @@ class World:
         self.clock = Clock(b"b" * 16)
         context = Context(None, self.effects.append, None, self.clock, lambda count: b"\x80" * count, b"b" * 16)
         self.bus = MessageBus()
-        self.bridge = Bridge(parse(config), context, self.bus)
+        self.has_hub = True
+        self.bridge = Bridge(parse(config), context, self.bus, lambda: self.has_hub)
         self.local = Subscriber()
         self.bus.subscribe(self.local, "#")
         self.bus.subscribe(self.local, "$hw/#")

@@ -61,12 +61,14 @@ def test_what_is_refused_and_where():
         (b'"\\u12g4"', "at 1: \\u needs four hexadecimal digits"),
         (b'"\\uD83D"', "at 7: half of a surrogate pair"),
         (b'"\\uDE00\\uD83D"', "at 7: half of a surrogate pair"),
-        (b'"a\nb"', "at 5: a control character in a string"),
+        (b'"a\nb"', "at 1: a control character in a string"),
         (b'"\xff"', "not UTF-8"),
         (b'"\xed\xa0\x80"', "not UTF-8"),
         (b"\xef\xbb\xbf1", "at 0: no value"),
         (b"[" * 9, "at 8: more than 8 lists and objects inside one another"),
         (b"1" * 33, "at 0: a number of more than 32 characters"),
+        (b"[" + b"1," * 256 + b"1]", "at 511: more than 256 values, keys and escapes"),
+        (b'"' + b"\\n" * 256 + b'"', "at 511: more than 256 values, keys and escapes"),
         (b" " * 4097, "4097 bytes, where at most 4096 are taken"),
     ):
         assert refusal(data) == text, (data, refusal(data))

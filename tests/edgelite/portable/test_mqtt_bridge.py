@@ -16,7 +16,7 @@ UPDATE = "$hw/events/device/default/meter/twin/update"
 
 def test_it_connects_says_who_it_is_and_asks_for_its_topics():
     world = World(CONFIG + "mqtt_user = edge\nmqtt_prefix = site-1/\n")
-    world.bridge = Bridge(_with_password(), world.bridge._context, world.bus)
+    world.bridge = Bridge(_with_password(), world.bridge._context, world.bus, lambda: True)
     world.step()
     assert [effect.target for effect in world.taken(Open)] == [("tcp", "broker.example", 1883)]
     world.bridge.opened(world.now_ms)
@@ -62,6 +62,22 @@ def test_qos_0_waits_for_no_answer():
     for number in range(20):
         world.bus.publish(RESULT, b"%d" % number)
     assert [one.payload for one in world.sent()] == [b"%d" % number for number in range(20)]
+
+
+def test_the_broker_knows_whether_the_hub_is_there():
+    world = World()
+    world.has_hub = False
+    (one,) = world.live()
+    assert one.topic == "$hw/events/disconnected/kitchen"
+    world.acknowledge([one])
+    world.has_hub = True
+    world.step()
+    (one,) = world.sent()
+    assert one.topic == "$hw/events/connected/kitchen"
+    world.lose()
+    world.has_hub = False
+    world.now_ms += 100_000
+    assert [one.topic for one in world.live()] == ["$hw/events/disconnected/kitchen"], "and not what it was"
 
 
 def test_nothing_goes_round():
