@@ -104,8 +104,8 @@ def read_representation(fields: Fields, visitor: Visitor, property_type: str, is
 def _read_bit(fields: Fields, visitor: Visitor, property_type: str) -> None:
     if property_type != "BOOLEAN":
         raise fields.refuse("register", "coils and discrete inputs hold BOOLEAN properties only, not " + property_type)
-    for name in ("order", "isSwap", "isRegisterSwap", "scale", "addend", "bit", "bits", "values"):
-        if fields.has(name) and fields.value(name) not in (False, 1):
+    for name in ("order", "scale", "addend", "bit", "bits", "values"):
+        if fields.has(name) and (name != "scale" or fields.number(name, 1) != 1):
             raise fields.refuse(name, "means nothing for a single bit")
     fields.integer("limit", 1, 1, 1)
     visitor.type = fields.choice("type", ("bool",), "bool")

@@ -9,6 +9,7 @@ ANSWERED_BY = {
     6: "holding",
     15: "coils",
     16: "holding",
+    22: "holding",
 }
 
 
@@ -30,7 +31,7 @@ class Unit:
         table = getattr(self, ANSWERED_BY[function])
         address = pdu[1] * 256 + pdu[2]
         count = pdu[3] * 256 + pdu[4]
-        if function in (5, 6):
+        if function in (5, 6, 22):
             count = 1
         if function in (3, 4) and not 1 <= count <= self.count_max:
             return bytes([function | 0x80, 3])
@@ -57,6 +58,10 @@ class Unit:
     def write(self, function, table, address, count, pdu):
         if function == 5:
             table[address] = 1 if pdu[3] == 255 else 0
+        elif function == 22:
+            keep, bring = pdu[3] * 256 + pdu[4], pdu[5] * 256 + pdu[6]
+            table[address] = (table[address] & keep) | (bring & (65535 - keep))
+            return pdu
         elif function == 6:
             table[address] = pdu[3] * 256 + pdu[4]
         else:

@@ -1,6 +1,8 @@
 """Requests and answers against the examples of the Modbus Application Protocol, V1.1b3, section 6."""
 
-from edgelite_drivers.modbus import pdu
+from edgelite_drivers.modbus import diagnosis, pdu
+from edgelite_drivers.modbus.client import Client
+from edgelite_drivers.modbus.tcp import TcpFraming
 from edgelite_protocol.errors import MisuseError, ProtocolError
 
 # The specification's own examples: request, answer, data.
@@ -18,6 +20,13 @@ EXAMPLES = (
         "",
     ),
     (pdu.write_registers_request(1, b"\0\x0a\1\2"), "100001000204000a0102", "1000010002", ""),
+    (pdu.mask_write_request(4, 0xF2, 0x25), "16000400f20025", "16000400f20025", ""),
+    (
+        pdu.read_write_request(3, 6, 14, b"\0\xff\0\xff\0\xff"),
+        "1700030006000e00030600ff00ff00ff",
+        "170c00fe0acd00010003000d00ff",
+        "00fe0acd00010003000d00ff",
+    ),
 )
 
 # request, answer, the code of the error
@@ -93,6 +102,14 @@ def test_requests_outside_the_bounds_are_misuse():
         lambda: pdu.write_coils_request(0, []),
         lambda: pdu.write_coil_request(65536, True),
         lambda: pdu.write_register_request(0, b"\0"),
+        lambda: pdu.mask_write_request(65536, 0, 0),
+        lambda: pdu.read_write_request(0, 126, 0, b"\0\0"),
+        lambda: pdu.read_write_request(0, 1, 0, b"\0" * 244),
+        lambda: pdu.read_write_request(0, 1, 0, b"\0"),
+        lambda: diagnosis.diagnostics_request(0, b"\0"),
+        lambda: diagnosis.diagnostics_request(0x10000),
+        lambda: diagnosis.identification_request(5),
+        lambda: diagnosis.identification_request(1, 256),
     )
     for index, call in enumerate(calls):
         try:
@@ -100,3 +117,84 @@ def test_requests_outside_the_bounds_are_misuse():
         except MisuseError:
             continue
         raise AssertionError("call %d was let through" % index)
+
+
+def test_the_specification_s_diagnosis_examples():
+    for request, request_hex, answer_hex, parse, expected in (
+        (diagnosis.exception_status_request(), "07", "076d", diagnosis.parse_exception_status, 0x6D),
+        (diagnosis.server_id_request(), "11", "110411ff4243", diagnosis.parse_server_id, b"\x11\xffBC"),
+        (
+            diagnosis.identification_request(),
+            "2b0e0100",
+            "2b0e0101000003000441636d65010e50726f64756374206e616d652078020556322e3131",
+            diagnosis.parse_identification,
+            ({0: "Acme", 1: "Product name x", 2: "V2.11"}, 0),
+        ),
+        (
+            diagnosis.identification_request(diagnosis.REGULAR, 3),
+            "2b0e0203",
+            "2b0e0282ff040103026102",
+            diagnosis.parse_identification,
+            ({3: "a\\x02"}, 4),
+        ),
+    ):
+        assert request == bytes.fromhex(request_hex)
+        data = pdu.parse_answer(request, bytes.fromhex(answer_hex))
+        assert parse(data) == expected, answer_hex
+        for size in range(len(data)):
+            try:
+                parse(data[:size])
+            except ProtocolError:
+                continue
+            raise AssertionError("a prefix was taken: " + answer_hex)
+        try:
+            parse(data + b"\0")
+        except ProtocolError:
+            continue
+        raise AssertionError("a byte more was taken: " + answer_hex)
+
+
+def test_the_loop_back_and_a_counter():
+    query = diagnosis.diagnostics_request(diagnosis.QUERY_DATA, b"\xa5\x37\1\2")
+    assert query == bytes.fromhex("080000a5370102")
+    assert diagnosis.parse_diagnostics(query, pdu.parse_answer(query, query)) == b"\xa5\x37\1\2"
+    counter = diagnosis.diagnostics_request(11)
+    assert diagnosis.parse_diagnostics(counter, pdu.parse_answer(counter, b"\x08\0\x0b\1\2")) == b"\1\2"
+    for request, answer in (
+        (query, b"\x08\0\0\xa5\x37\1\3"),
+        (query, b"\x08\0\0\xa5\x37"),
+        (query, b"\x08\0\1\xa5\x37\1\2"),
+        (counter, b"\x08\0\x0b\1"),
+        (counter, b"\x08"),
+    ):
+        try:
+            diagnosis.parse_diagnostics(request, pdu.parse_answer(request, answer))
+        except ProtocolError:
+            continue
+        raise AssertionError("%r was taken" % answer)
+
+
+def test_an_identification_that_turns_in_circles_is_refused():
+    try:
+        diagnosis.parse_identification(bytes.fromhex("0e0182ff03010401" + "61"))
+    except ProtocolError as error:
+        assert error.code == "modbus_echo"
+        return
+    raise AssertionError("it would be asked for ever")
+
+
+def test_a_client_asks_and_takes():
+    client = Client(TcpFraming())
+    assert client.ask(1, pdu.read_request(3, 0, 1)) == bytes.fromhex("000100000006010300000001")
+    assert client.take(bytes.fromhex("0001000000")) is None
+    assert client.take(memoryview(bytes.fromhex("05010302002a"))) == b"\0\x2a"
+    client.ask(1, pdu.read_request(3, 0, 1))
+    assert client.give_up() is None
+    assert client.take(bytes.fromhex("0002000000050103020000")) is None, "it came too late"
+    client.ask(1, pdu.read_request(3, 0, 1))
+    try:
+        client.take(bytes.fromhex("000300000003018302"))
+    except pdu.ExceptionAnswer as refusal:
+        assert refusal.number == 2
+        return
+    raise AssertionError("the refusal was taken for data")

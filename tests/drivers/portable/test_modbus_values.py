@@ -4,7 +4,7 @@ import struct
 
 from edgelite.driver import ConfigurationError
 from edgelite_drivers.modbus import check_visitor, same_value
-from edgelite_drivers.modbus.values import ValueRefused, decode, encode
+from edgelite_drivers.modbus.values import ValueRefused, decode, encode, masks
 from edgelite_protocol import messages
 from edgelite_protocol.values import to_text
 
@@ -37,6 +37,26 @@ ROWS = (
     ("STRING", {"limit": 3}, "53444d000000", "SDM"),
     ("STRING", {"limit": 2, "isSwap": True}, "4453004d", "SDM"),
     ("BYTES", {"limit": 2}, "00ff10fe", b"\x00\xff\x10\xfe"),
+    ("FLOAT", {"limit": 2, "order": "ABCD"}, "43660000", 230.0),
+    ("FLOAT", {"limit": 2, "order": "BADC"}, "66430000", 230.0),
+    ("FLOAT", {"limit": 2, "order": "CDAB"}, "00004366", 230.0),
+    ("FLOAT", {"limit": 2, "order": "DCBA"}, "00006643", 230.0),
+    ("FLOAT", {"scale": 0.1, "addend": -40}, "0000", -40.0),
+    ("FLOAT", {"scale": 0.1, "addend": -40}, "0271", 22.5),
+    ("INT", {"type": "uint16", "addend": 2000}, "001a", 2026),
+    ("DOUBLE", {"type": "float64", "addend": 273.15}, "0000000000000000", 273.15),
+    ("BOOLEAN", {"bit": 0}, "0001", True),
+    ("BOOLEAN", {"bit": 15}, "8000", True),
+    ("BOOLEAN", {"bit": 15}, "0000", False),
+    ("BOOLEAN", {"bit": 8, "isSwap": True}, "0001", True),
+    ("BOOLEAN", {"bits": [4, 4]}, "0010", True),
+    ("INT", {"bits": [4, 7]}, "00a0", 10),
+    ("INT", {"bits": [0, 15]}, "fffe", 65534),
+    ("INT", {"bits": (4, 7), "scale": 10, "addend": 5}, "00a0", 105),
+    ("STRING", {"values": {0: "off", 1: "on"}}, "0001", "on"),
+    ("STRING", {"values": {"-1": "fault", "0": "off"}, "type": "int16"}, "ffff", "fault"),
+    ("STRING", {"values": {70000: "far"}, "limit": 2, "order": "CDAB"}, "11700001", "far"),
+    ("STRING", {"values": {"0": "auto", "3": "hand"}, "bits": [2, 3]}, "000c", "hand"),
 )
 
 
@@ -46,6 +66,15 @@ def test_registers_to_values_and_back():
         assert found == value, (property_type, config, found)
         assert isinstance(found, type(value)), (property_type, config, found)
         assert encode(visitor(property_type, **config), value) == bytes.fromhex(data_hex), (property_type, config)
+
+
+def test_bits_leave_the_others_alone():
+    low = visitor("INT", bits=[4, 7])
+    assert decode(low, b"\xff\x5f") == 5
+    assert masks(low, encode(low, 10)) == (0xFF0F, 0x00A0)
+    swapped = visitor("BOOLEAN", bit=8, isSwap=True)
+    assert masks(swapped, encode(swapped, True)) == (0xFFFE, 0x0001)
+    assert masks(swapped, encode(swapped, False)) == (0xFFFE, 0x0000)
 
 
 def test_any_register_that_is_not_zero_is_true():
@@ -61,6 +90,8 @@ def test_what_is_no_value_is_refused():
         ("INT", {"type": "float32"}, "7f800000"),
         ("STRING", {"limit": 1}, "c3a9"),
         ("STRING", {"limit": 1}, "0741"),
+        ("STRING", {"values": {0: "off"}}, "0001"),
+        ("STRING", {"values": {0: "off"}, "bits": [0, 1]}, "0003"),
     ):
         try:
             decode(visitor(property_type, **config), bytes.fromhex(data_hex))
@@ -81,6 +112,12 @@ def test_values_that_do_not_fit_are_refused():
         ("STRING", {"limit": 1}, "abc"),
         ("STRING", {"limit": 1}, "\x07"),
         ("BYTES", {"limit": 1}, b"abc"),
+        ("INT", {"bits": [4, 7]}, 16),
+        ("INT", {"bits": [4, 7]}, -1),
+        ("INT", {"bits": [4, 7]}, "1"),
+        ("INT", {"type": "uint16", "addend": 10}, 9),
+        ("STRING", {"values": {0: "off"}}, "on"),
+        ("STRING", {"values": {0: "off"}}, 0),
     ):
         try:
             encode(visitor(property_type, **config), value)
@@ -107,6 +144,8 @@ def test_a_scaled_register_has_no_more_digits_than_it_was_given():
         ({"type": "uint32", "scale": 0.001}, "ffffffff", "4294967.295"),
         ({"type": "int64", "scale": 0.001}, "0000000000bc614b", "12345.675"),
         ({"type": "float64", "scale": 0.1}, "3fd3333333333333", "0.03"),
+        ({"scale": 0.1, "addend": -40}, "0192", "0.2"),
+        ({"scale": 0.1, "addend": 273.15}, "00fb", "298.25"),
     ):
         found = to_text(decode(visitor("FLOAT", **config), bytes.fromhex(data_hex)))
         assert found == text, (config, found)
