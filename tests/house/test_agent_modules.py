@@ -1,5 +1,6 @@
 """What the agent process loads. Each forbidden module costs memory on every node, for as long as it runs."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -54,6 +55,7 @@ def all_agent_modules() -> list[str]:
         "edgelite.serial_link",
         "edgelite.gateway",
         "edgelite.bus.service",
+        "edgelite.mqtt.bridge",
         "edgelite_protocol.oscore.aes",
     ]
 
@@ -62,6 +64,21 @@ def all_agent_modules() -> list[str]:
 def test_nothing_forbidden_is_loaded(module: str) -> None:
     loaded = loaded_by(module, *ROOM_PARENTS)
     assert not loaded & FORBIDDEN, f"loads {sorted(loaded & FORBIDDEN)}"
+
+
+def test_umqtt_brings_no_socket_along() -> None:
+    loaded = loaded_by("edgelite.mqtt.umqtt_client as client; client.load()", *ROOM_PARENTS)
+    assert "edgelite.vendored.umqtt" in loaded
+    assert not loaded & {*FORBIDDEN, "usocket", "ustruct", "ubinascii", "_socket"}
+
+
+def test_a_serial_line_brings_pyserial_and_no_more() -> None:
+    """`array`, which pyserial needs, loads collections: half of what a first line costs the process, about 750 kB here
+    by tests/bench/serial_port_memory.py."""
+    packages = Path(importlib.util.find_spec("serial").origin).parent.parent  # type: ignore[union-attr,arg-type]
+    loaded = loaded_by("edgelite_ports.linux.serial_port, serial.rs485", *ROOM_PARENTS, packages)
+    assert loaded & FORBIDDEN == {"collections.abc"}
+    assert "serial" not in loaded_by("edgelite_ports.linux.serial_port", *ROOM_PARENTS, packages)
 
 
 def test_the_agent_needs_only_its_rooms() -> None:

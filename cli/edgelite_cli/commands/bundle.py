@@ -40,6 +40,9 @@ KEPT = {
     ),
 }
 SUFFIXES = (".py", ".sh", ".service", ".LICENSE")
+# Of pyserial, what opens a line on Linux, with its licence, which its package does not have.
+PYSERIAL = ("__init__.py", "serialutil.py", "serialposix.py", "rs485.py")
+PYSERIAL_LICENCE = "pyserial.LICENSE"
 ALL_PORTS = ("esp32", "linux", "micropython-linux", "qemu-cortex-m3", "rp2")
 
 LAUNCHER = """#!/bin/sh
@@ -88,6 +91,17 @@ def package_files(port: str) -> Iterator[tuple[str, bytes]]:
                 yield name, file.read_bytes()
 
 
+def pyserial_files() -> list[tuple[str, bytes]]:
+    """None where it is not installed: the device then has no serial lines."""
+    try:
+        root = package_root("serial")
+    except ModuleNotFoundError:
+        return []
+    files = [(f"serial/{name}", (root / name).read_bytes()) for name in PYSERIAL]
+    licence = (package_root("edgelite_cli") / PYSERIAL_LICENCE).read_bytes()
+    return [*files, ("serial/LICENSE", licence)]
+
+
 def add(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
     info = tarfile.TarInfo(name)
     info.size, info.mode = len(content), mode
@@ -103,7 +117,8 @@ def pack(port: str, target: Path) -> int:
         ("edgelite-agent.service", unit, 0o644),
     ]
     files = [
-        (f"lib/{name}", content, 0o755 if name.endswith(".sh") else 0o644) for name, content in package_files(port)
+        (f"lib/{name}", content, 0o755 if name.endswith(".sh") else 0o644)
+        for name, content in [*package_files(port), *pyserial_files()]
     ]
     write_archive(port, target, [*rows, *files])
     return len(files)
@@ -180,6 +195,8 @@ def _tell(port: str, target: Path, count: int, size_bytes: int) -> None:
     if target.is_file():
         unpacked = f" ({output.size(size_bytes)} unpacked)" if size_bytes else ""
         output.say(f"{target}: {output.size(target.stat().st_size)}{unpacked}, {count} files\n")
+        if port in PORTS and not pyserial_files():
+            output.say("Serial lines are left out: pyserial is not installed here (pip install 'edgelite[serial]')\n")
         output.say(f"On the device: tar xf {target.name}, then its install.sh\n")
         return
     output.say(f"{target}: {output.size(size_bytes)}, {count} files\n")

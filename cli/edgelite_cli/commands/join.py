@@ -7,6 +7,7 @@ import platform
 import re
 import shlex
 import sys
+from importlib.util import find_spec
 
 from edgelite_cli import options
 from edgelite_cli.failure import Failure, reporting
@@ -50,5 +51,14 @@ def main(arguments: list[str]) -> int:
     except EdgeliteError as error:
         raise Failure(f"did not join {given.hub}: {error}", EXIT_FAILED) from error
     shown = "" if state == DEFAULT_STATE else f" --state {shlex.quote(state)}"
-    sys.stdout.write(f"{given.name} joined {given.hub}; its identity is in {state}\nNext: edgelite agent{shown}\n")
+    sys.stdout.write(
+        f"{given.name} joined {given.hub}; its identity is in {state}\n{serial_note()}Next: edgelite agent{shown}\n"
+    )
     return 0
+
+
+def serial_note() -> str:
+    """Here, because an agent that has none says so when the first line is opened, perhaps months later."""
+    if find_spec("serial") is not None:
+        return ""
+    return "This node has no serial lines: they need pyserial (pip install 'edgelite[serial]')\n"

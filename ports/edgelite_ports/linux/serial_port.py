@@ -25,7 +25,7 @@ class SerialPort:
 
     def __init__(self, path: str, settings: "Settings") -> None:
         try:
-            import serial  # type: ignore[import-untyped]  # most nodes have no line
+            import serial  # most nodes have no line
         except ImportError as error:
             raise PlatformError(
                 "a serial line needs the package pyserial, which is not installed: pip install 'edgelite[serial]'"
@@ -66,7 +66,7 @@ class SerialPort:
 
 
 def _rs485(settings: "Rs485") -> "Any":
-    from serial.rs485 import RS485Settings  # type: ignore[import-untyped]
+    from serial.rs485 import RS485Settings
 
     return RS485Settings(
         settings.rts_on_send,
