@@ -126,7 +126,6 @@ class Central:
         if self.state == STARTING:
             self.state = ON
             self._deadline_ms = None
-            self._backoff.reset()
 
     def _down(self, now_ms: int, reason: str) -> None:
         self.state = FAILED
@@ -141,6 +140,7 @@ class Central:
                     self._tell(Result(number, {}, dict.fromkeys(heard.names, self._failure), False, now_ms))
 
     def _advertised(self, now_ms: int, advertisement: "Advertisement") -> None:
+        self._backoff.reset()  # not before: a stack may say that it is up and have no adapter
         for peer in self._peers.values():
             if not self._is_it(peer, advertisement, now_ms):
                 continue
