@@ -14,12 +14,13 @@ import pytest
 
 from edgelite.bus import frames
 from edgelite_ports.common.bus_client import BusError, Client
+from edgelite_protocol import messages as m
 
 sys.path.insert(0, str(Path(__file__).parent))
 import micropython_site
 from agent_site import AgentSite, wait_until
 from hub_peer import HubPeer
-from test_agent import SITES
+from test_agent import SITES, put_workload
 
 DELAY_MAX_S = 0.05
 Connect = Callable[..., Client]
@@ -205,3 +206,76 @@ def longest_ping_s(client: Client) -> float:
         client.ping()
         longest = max(longest, time.monotonic() - begun_s)
     return longest
+
+
+def put_mill(hub: HubPeer, **desired: object) -> None:
+    """A device whose driver is a local program, at the hub."""
+    speed = {m.PROPERTY_NAME: "speed", m.PROPERTY_TYPE: "INT", m.PROPERTY_WRITABLE: True, m.PROPERTY_VISITOR: {}}
+    device: dict[int, object] = {
+        m.DEVICE_UID: "uid-mill",
+        m.DEVICE_NAMESPACE: "default",
+        m.DEVICE_NAME: "mill",
+        m.DEVICE_DRIVER: "mapper",
+        m.DEVICE_PROTOCOL: {},
+        m.DEVICE_PROPERTIES: [
+            speed | {m.PROPERTY_COLLECT_MS: 1000, m.PROPERTY_REPORT_MS: 0, m.PROPERTY_REPORT_TO_CLOUD: True} | desired
+        ],
+        m.DEVICE_GENERATION: 1,
+    }
+    hub.put(m.KIND_DEVICE, "default/mill", device)
+
+
+def telemetry(hub: HubPeer) -> list[object]:
+    return [b[m.TELEMETRY_VALUES] for _, _, _, b in hub.reports if b.get(m.REPORT) == m.REPORT_TELEMETRY]
+
+
+TWIN = "$hw/events/device/default/mill/twin/"
+A_PROGRAM_ON_MICROPYTHON = """
+from edgelite_ports.common.bus_client import BusError, Client
+import json, sys
+client = Client(sys.argv[1], timeout_s=5)
+client.subscribe("%sdelta")
+client.publish("%supdate", json.dumps({"event_id": "", "twin": {"speed": {"actual": {"value": "3"}}}}))
+print(client.devices()[0]["device"], client.get("default/mill")["properties"]["speed"]["value"])
+client.set("default/mill", "speed", "4")
+print(client.next(5).json()["delta"])
+try:
+    client.set("default/mill", "speed", "fast")
+except BusError as error:
+    print(error.code, "INT" in error.text)
+""" % (TWIN + "update/", TWIN)
+
+
+def test_a_program_on_micropython_uses_all_of_the_client(site: AgentSite, hub: HubPeer, connect: Connect) -> None:
+    watcher = connect()
+    put_mill(hub)
+    wait_until(lambda: watcher.devices(), what=site.log)
+    watcher.subscribe("edgelite/devices/changed/default/mill/#")
+    told = micropython_site.run_script(A_PROGRAM_ON_MICROPYTHON, bus_path(site))
+    assert told.stdout.split("\n") == ["default/mill 3", "{'speed': '4'}", "refused True", ""], told.stderr
+    seen = [message.json() for message in watcher.messages(0.5)]
+    assert [one["value"] for one in seen if one.get("property") == "speed"][-1] == "3"
+    assert any(one.get("desired") == "4" for one in seen)
+    wait_until(lambda: {"speed": 3} in telemetry(hub), what=site.log)
+
+
+def test_a_person_watches_a_device_without_a_hub(site: AgentSite, hub: HubPeer, connect: Connect) -> None:
+    client = connect()
+    put_mill(hub)
+    wait_until(lambda: client.devices(), what=site.log)
+    hub.cut()
+    client.set("default/mill", "speed", "7")
+    client.subscribe("edgelite/devices/changed/default/mill/#")
+    client.set("default/mill", "speed", "8")
+    change = next(one for one in client.watch("default/mill", 5) if "property" in one)
+    assert (change["device"], change["property"], change["desired"]) == ("default/mill", "speed", "8")
+    with pytest.raises(BusError, match="no device default/other"):
+        client.get("default/other")
+
+
+def test_a_workload_is_told_where_the_bus_is(site: AgentSite, hub: HubPeer, connect: Connect, tmp_path: Path) -> None:
+    put_workload(hub, "one", f'echo "$EDGELITE_BUS" > {tmp_path}/told.new; mv {tmp_path}/told.new {tmp_path}/told')
+    wait_until((tmp_path / "told").exists, what=site.log)
+    assert (tmp_path / "told").read_text() == bus_path(site) + "\n"
+    assert os.stat(bus_path(site)).st_mode & 0o777 == 0o600
+    assert os.stat(os.path.dirname(bus_path(site))).st_mode & 0o777 == 0o700
