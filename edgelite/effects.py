@@ -168,11 +168,13 @@ class StoreCertificate:
 
 
 class Log:
-    """One line for the person who runs the node; `level` is "debug", "info", "warning" or "error". No completion."""
+    """One line for the person who runs the node; `level` is "debug", "info", "warning" or "error"; the port adds where
+    `error` was raised, if there is one. No completion."""
 
-    def __init__(self, level: str, text: str) -> None:
+    def __init__(self, level: str, text: str, error: "BaseException | None" = None) -> None:
         self.level = level
         self.text = text
+        self.error = error
 
 
 class Watchdog:

@@ -92,30 +92,3 @@ def shown(value: object) -> str:
 
 def shown_text(text: str) -> str:
     return text if len(text) <= TEXT_CHARACTERS_MAX else text[: TEXT_CHARACTERS_MAX - 3] + "..."
-
-
-def place_of(error: BaseException) -> str:
-    """Where it was raised, "file.py:12", as far as the runtime tells."""
-    import sys
-
-    show: Any = getattr(sys, "print_exception", None)
-    if show is None:
-        return _place_in(getattr(error, "__traceback__", None))
-    import io
-
-    written = io.StringIO()  # MicroPython's way
-    show(error, written)
-    place = ""
-    for line in written.getvalue().split("\n"):
-        words = line.strip().split('"')
-        if len(words) == 3 and words[0] == "File ":
-            place = words[1].split("/")[-1] + ":" + words[2].split(",")[1].replace(" line ", "")
-    return place
-
-
-def _place_in(traceback: "Any") -> str:
-    place = ""
-    while traceback is not None:
-        place = "%s:%d" % (traceback.tb_frame.f_code.co_filename.split("/")[-1], traceback.tb_lineno)
-        traceback = traceback.tb_next
-    return place

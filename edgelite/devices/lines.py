@@ -4,9 +4,9 @@ A bus is a driver's, and a driver may be wrong. What its bus raises, and what it
 alone: all that was asked of it has a result that says why, its channel is closed, and after a pause it is made anew.
 """
 
-from edgelite.devices.guard import FAULTS, fault_text, place_of, shown
+from edgelite.devices.guard import FAULTS, fault_text, shown
 from edgelite.devices.schedule import earlier
-from edgelite.driver import Bus, Result
+from edgelite.driver import Bus, ConfigurationError, Result
 from edgelite.effects import Channel, Close, Configure, Log, Open
 
 TYPE_CHECKING = False
@@ -191,7 +191,8 @@ class Line(Channel):
         pause_ms = AGAIN_MS_MIN if lasted else self._pause_ms
         self._pause_ms = min(2 * pause_ms, AGAIN_MS_MAX)
         self._again_ms = now_ms + pause_ms
-        self._lines.emit(Log("error", "%s (%s); again in %d s" % (self.failure, place_of(error), pause_ms // 1000)))
+        text = "%s; its bus is made anew in %d s" % (self.failure, pause_ms // 1000)
+        self._lines.emit(Log("error", text, error))
         for number in list(self.asked):
             self._refuse(number, self.asked[number], self.failure, now_ms)
         self.close()
@@ -245,7 +246,10 @@ class Lines:
         """The line of a device; devices with an equal target share it. ConfigurationError where the driver has none."""
         target = driver.target(protocol)
         key = key_of(driver, target)
-        line = self._lines.get(key)
+        try:
+            line = self._lines.get(key)
+        except TypeError as error:  # a list in it
+            raise ConfigurationError("protocol", fault_text(driver.NAME, "target", error)) from error
         if line is None:
             line = self._lines[key] = Line(self, key, driver, target)
         line.users += 1

@@ -60,7 +60,7 @@ class Dispatcher:
             effects.InstallArtifact: self._install,
             effects.CollectArtifacts: self._collect,
             effects.StoreCertificate: self._store_certificate,
-            effects.Log: lambda effect: log(effect.level, effect.text),
+            effects.Log: self._log_line,
         }
 
     def run_effects(self) -> bool:
@@ -70,6 +70,14 @@ class Dispatcher:
             self._table[type(effect)](effect)
             some = True
         return some
+
+    def _log_line(self, effect: effects.Log) -> None:
+        text = effect.text
+        if effect.error is not None:
+            from edgelite_ports.common.error_place import place_of  # seldom needed
+
+            text += " (%s)" % place_of(effect.error)
+        self._log(effect.level, text)
 
     def _sync(self, effect: effects.Sync) -> None:
         def done(_result: object, error: "BaseException | None") -> None:
