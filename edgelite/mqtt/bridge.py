@@ -16,12 +16,13 @@ from edgelite_protocol.errors import MisuseError, ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edgelite.bus.bus import MessageBus
     from edgelite.config import Config
     from edgelite.context import Context
 
-BACKOFF_BASE_MS = 1_000
-BACKOFF_CAP_MS = 60_000
+BACKOFF_CAP_MS = 60_000  # a broker is near: the hub's five minutes would be long
 LASTED_MS = 60_000  # a connection of this length resets the backoff
 OPEN_TIMEOUT_MS = 90_000  # several addresses of one name, each with the port's own timeout
 DROPS_TOLD_MS = 60_000
@@ -57,13 +58,14 @@ TABLE = (
 # fmt: on
 
 _DEVICE = "$hw/events/device/+/+/"
+IN, OUT = "edgelite/to/%s/#", "edgelite/from/%s/#"
 _MEMBERSHIP = "$hw/events/node/%s/membership/"
 
 
 def incoming(node: str) -> "list[str]":
     """What the broker is asked for, and the bus is told."""
     filters = [_DEVICE + rest for rest in ("state/update", "twin/update", "twin/get")]
-    filters += [_MEMBERSHIP % node + "get", "edgelite/to/%s/#" % node]
+    filters += [_MEMBERSHIP % node + "get", IN % node]
     return filters
 
 
@@ -72,14 +74,15 @@ def outgoing(node: str) -> "list[str]":
     membership = _MEMBERSHIP % node
     filters = [_DEVICE + "twin/" + rest for rest in ("update/result", "update/delta", "update/document", "get/result")]
     filters += [_DEVICE + "state/update/result", _DEVICE + "updated"]
-    filters += [membership + "updated", membership + "get/result", "edgelite/from/%s/#" % node]
+    filters += [membership + "updated", membership + "get/result", OUT % node]
     return filters
 
 
 class Bridge(Channel, SessionOwner):
-    """A part of the bus' service. ConfigurationError where the names are too long for the broker's filters."""
+    """A part of the bus' service. `has_hub()`: whether the node's session with the hub is live. ConfigurationError
+    where the names are too long for the broker's filters."""
 
-    def __init__(self, config: "Config", context: "Context", bus: "MessageBus") -> None:
+    def __init__(self, config: "Config", context: "Context", bus: "MessageBus", has_hub: "Callable[[], bool]") -> None:
         self.state = RESTING
         self._target = config.mqtt
         self._qos = config.mqtt_qos
@@ -87,6 +90,8 @@ class Bridge(Channel, SessionOwner):
         self._node = config.node
         self._context = context
         self._bus = bus
+        self._has_hub = has_hub
+        self._said_hub: bool | None = None  # whether it is live, as this connection's broker knows it
         self._filters = [self._prefix + text for text in incoming(self._node)]
         if max([len(text.encode()) for text in self._filters]) > FILTER_BYTES_MAX:
             text = "the node's name and mqtt_prefix are too long together: a filter may have %d bytes"
@@ -97,8 +102,11 @@ class Bridge(Channel, SessionOwner):
         self._queue = Subscriber()
         for text in outgoing(self._node):
             bus.subscribe(self._queue, text)
+        for text in (OUT % self._node, IN % self._node):
+            bus.serve(text)  # programs of the node talk with programs at the broker
         self._again: list[Message] = []  # published in an earlier connection, never confirmed
-        self._backoff = Backoff(BACKOFF_BASE_MS, BACKOFF_CAP_MS, context.random_bytes)
+        cap_ms = min(config.backoff_cap_ms, BACKOFF_CAP_MS)
+        self._backoff = Backoff(config.backoff_base_ms, cap_ms, context.random_bytes)
         self._session: Session | None = None
         self._deadline_ms: int | None = 0
         self._live_since_ms = 0
@@ -175,6 +183,7 @@ class Bridge(Channel, SessionOwner):
             return None
         try:
             deadline_ms = self._session.step(now_ms)
+            self._say_hub(now_ms)
         except ProtocolError as error:
             self._reason = error.text
             self._fire(FAILED, now_ms)
@@ -204,7 +213,7 @@ class Bridge(Channel, SessionOwner):
     def _do_live(self, now_ms: int) -> None:
         self.state = LIVE
         self._live_since_ms = now_ms
-        self._again.insert(0, Message(self._presence("connected"), self._now_text(now_ms)))
+        self._said_hub = None
         self._tell("info", "the broker %s:%d answered" % (self._target or ("", 0)))
 
     def _do_hang_up(self, now_ms: int) -> None:
@@ -250,11 +259,19 @@ class Bridge(Channel, SessionOwner):
     def _drop_session(self) -> None:
         """What the broker has not confirmed is said again in the next connection."""
         if self._session is not None:
-            connected = self._presence("connected")
+            presence = (self._presence("connected"), self._presence("disconnected"))
             again = self._session.in_flight + self._again
-            self._again = [message for message in again if message.topic != connected]
+            self._again = [message for message in again if message.topic not in presence]
         self._session = None
         self.is_full = False
+
+    def _say_hub(self, now_ms: int) -> None:
+        """In front of all that waits, and never what it was earlier."""
+        has_hub = self._has_hub()
+        if self.state == LIVE and has_hub != self._said_hub:
+            self._said_hub = has_hub
+            topic = self._presence("connected" if has_hub else "disconnected")
+            self._again.insert(0, Message(topic, self._now_text(now_ms)))
 
     def _presence(self, what: str) -> str:
         return "%s$hw/events/%s/%s" % (self._prefix, what, self._node)
