@@ -66,7 +66,9 @@ def take_structures(advertisement: Advertisement, data: bytes) -> None:
         if kind in _UUIDS:
             size = _UUIDS[kind]
             for at in range(0, len(content) - size + 1, size):
-                advertisement.services.append(from_bytes(content[at : at + size]))
+                uuid = from_bytes(content[at : at + size])
+                if uuid not in advertisement.services:
+                    advertisement.services.append(uuid)
         elif kind in _NAMES:
             advertisement.name = utf8.decoded(content) or advertisement.name
         elif kind == _TX_POWER and len(content) == 1:

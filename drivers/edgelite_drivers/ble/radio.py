@@ -5,7 +5,7 @@ of them is an event, taken by `next_event` and handed to `Central.handle`. Event
 below. Addresses are text, capitals with colons; a characteristic is known by a handle, an integer that the radio gives
 it at discovery and that holds for this connection.
 
-`edgelite_ports.testing.ble_radio` holds the suite that every radio passes.
+`edgelite_ports.testing.radio_contract` holds the suite that every radio passes.
 """
 
 TYPE_CHECKING = False

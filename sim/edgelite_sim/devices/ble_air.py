@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from bumble import hci
 from bumble.controller import Controller
@@ -55,3 +56,21 @@ class Air:
         configuration = DeviceConfiguration(name=name, address=hci.Address(address))
         configuration.advertising_interval_min = configuration.advertising_interval_max = INTERVAL_MS
         return Device(host=host, config=configuration)
+
+
+class InLoop:
+    """Calls of `inner`, made inside `loop`: for what is no coroutine and has the loop stand still in between."""
+
+    def __init__(self, inner: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._inner = inner
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not callable(found):
+            return found
+
+        async def call(arguments: tuple[Any, ...]) -> Any:
+            return found(*arguments)
+
+        return lambda *arguments: self._loop.run_until_complete(call(arguments))

@@ -46,6 +46,7 @@ class Thermometer:
         self.period = 60
         self.alarms: list[int] = []
         self.reads = 0
+        self.slow_reads = 0
         self.connections = 0
         self.release = asyncio.Event()
         self.device = air.device(name, address)
@@ -117,6 +118,7 @@ class Thermometer:
         (self.period,) = struct.unpack("<H", data)
 
     async def _read_slowly(self, _connection: Connection) -> bytes:
+        self.slow_reads += 1
         await self.release.wait()
         return b"\1"
 
