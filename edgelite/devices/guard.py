@@ -36,6 +36,10 @@ class GuardedDriver:
     def check_visitor(self, config: object, property: "dict[int, object]") -> "Any":
         return self._call("visitors", "check_visitor", config, property)
 
+    def check_device(self, protocol: object, visitors: "list[tuple[str, Any]]") -> None:
+        if hasattr(self.driver, "check_device"):
+            self._call("properties", "check_device", protocol, visitors)
+
     def same_value(self, visitor: object, one: object, other: object) -> bool:
         return bool(self._call("visitors", "same_value", visitor, one, other))
 
@@ -67,9 +71,9 @@ def _is_target(target: "Any") -> bool:
     if not isinstance(target, tuple) or not target or not isinstance(target[0], str):
         return False
     if target[0] == "tcp":
-        return len(target) == 3 and isinstance(target[1], str) and isinstance(target[2], int)
+        return len(target) >= 3 and isinstance(target[1], str) and isinstance(target[2], int)
     if target[0] == "serial":
-        return len(target) == 3 and isinstance(target[1], str) and isinstance(target[2], dict)
+        return len(target) >= 3 and isinstance(target[1], str) and isinstance(target[2], dict)
     if target[0] in ("unix", "driver"):
         return len(target) == 2 and isinstance(target[1], str)
     return target[0] != "tls"  # the node's identity is for the hub alone
