@@ -15,6 +15,7 @@ from edgelite.clock import Clock
 from edgelite.context import Context
 from edgelite.desired import Desired
 from edgelite.devices import Devices
+from edgelite.devices.devices import load_driver
 from edgelite.driver import ConfigurationError
 from edgelite.effects import Log, StoreCertificate
 from edgelite.fetch import Fetcher
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from edgelite.bus.service import BusService
     from edgelite.config import Config
+    from edgelite.devices.driver_process import Programs
     from edgelite.fetch import ArtifactStore
     from edgelite.gateway import Gateway
     from edgelite.journal import Recovery
@@ -64,6 +66,7 @@ class Platform:
         frame_bytes_max: int = FRAME_BYTES_MAX_DEFAULT,
         link_keys: "Keys | None" = None,
         socket_folder: str = "",
+        python: "Callable[[], tuple[str, str]] | None" = None,
     ) -> None:
         self.storage = storage  # of the journal
         self.artifacts = artifacts
@@ -80,6 +83,17 @@ class Platform:
         # Where the agent's own sockets are ("bus.sock", "driver-NAME.sock"), for its owner alone; "" where there are
         # no Unix sockets.
         self.socket_folder = socket_folder
+        # For drivers in processes of their own: a Python, and the PYTHONPATH that has edgelite's rooms. None where the
+        # port knows none: then it is what agent.conf says, or the PATH's.
+        self.python = python
+
+
+def loaded(module: str, key: str) -> "Any":
+    """A module that a firmware may lack; ConfigurationError names the `key` that asks for it."""
+    try:
+        return __import__(module, None, None, ["NAME"])
+    except ImportError as error:
+        raise ConfigurationError(key, "this firmware has no " + module + ": take the line out") from error
 
 
 class Node(Owner):
@@ -95,7 +109,7 @@ class Node(Owner):
         context = Context(patient, self._emit, self._outbox.report, self.clock, platform.random_bytes, platform.boot_id)
         capabilities: Any = platform.capabilities
         self.supervisor = Supervisor(context, capabilities.get("runtimes", ()), capabilities.get("cannot"))
-        self.devices = Devices(context)
+        self.devices = Devices(context, self._load_driver, self._make_programs)
         self.link = Link(context, config, self, self._serial_link(context))
         self._gateway = self._make_gateway(context)
         self._bus = self._make_bus(context)
@@ -237,6 +251,25 @@ class Node(Owner):
 
         return frame_bytes_max(self._config.link.baud, size_bytes_max)
 
+    def _load_driver(self, name: str) -> "Any":
+        source = self._config.drivers.get(name)
+        if source is None:
+            return load_driver(name)
+        if source.command:
+            return __import__("edgelite_drivers.remote", None, None, ["NAME"]).ProcessDriver(name, source.command)
+        return __import__(source.module, None, None, ["NAME"])
+
+    def _make_programs(self) -> "Programs":
+        """Most nodes have no driver that runs in a process of its own."""
+        from edgelite.devices.driver_process import PYTHON, Programs
+
+        def python() -> "tuple[str, str]":
+            program, path = self._platform.python() if self._platform.python is not None else (PYTHON, "")
+            return self._config.driver_python or program, ":".join(([path] if path else []) + self._config.driver_path)
+
+        runtimes: Any = self._platform.capabilities.get("runtimes", ())
+        return Programs(self.supervisor, self._platform.socket_folder, runtimes, python)
+
     def _make_gateway(self, context: Context) -> "Gateway | None":
         if not self._config.gateway:
             return None
@@ -247,10 +280,10 @@ class Node(Owner):
     def _make_bus(self, context: Context) -> "BusService | None":
         if not self._config.bus and self._config.mqtt is None:
             return None
-        from edgelite.bus.service import BusService
-
         folder = self._platform.socket_folder
-        return BusService(self._config, folder, context, self.devices, lambda: self.link.live)
+        service = loaded("edgelite.bus.service", "bus")  # not every firmware has it
+        made: BusService = service.BusService(self._config, folder, context, self.devices, lambda: self.link.live)
+        return made
 
     def _may_say_hello(self) -> bool:
         """What it says must be durable (SPEC.md, 9.1), so this start's first sync comes before it. A medium that fails

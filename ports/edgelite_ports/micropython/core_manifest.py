@@ -44,7 +44,7 @@ package(
     "edgelite_ports",
     files=(
         "__init__.py",
-        *("common/" + name for name in files_of(os.path.abspath(".."), "common", ("block_storage",))),
+        *("common/" + name for name in files_of(os.path.abspath(".."), "common", ("block_storage", "bus_client"))),
     ),
     base_path=os.path.abspath(os.path.join("..", "..")),
     opt=options.opt,

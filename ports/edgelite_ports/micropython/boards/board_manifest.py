@@ -5,7 +5,10 @@ import os
 
 OPT = 3  # without assertions and lines' numbers: flash is small, and a traceback still names the function
 
-include("../core_manifest.py", opt=OPT, left_out=() if options.has_network else ("mqtt", "vendored"))
+NO_PROCESSES = ("bus/frames", "bus/local")  # a board's bus is for its broker alone
+NO_NETWORK = ("bus", "mqtt", "vendored")
+
+include("../core_manifest.py", opt=OPT, left_out=NO_PROCESSES if options.has_network else NO_NETWORK)
 
 COMMON = ("__init__", "absent", "files", "os_errors", "ring_log", "shell", "tasks", "worker")
 NETWORK = ("connections", "dns", "file_storage", "identity", "listening", "loop", "names", "resolver", "tls")
