@@ -48,11 +48,13 @@ class Serving:
         now_ms = milliseconds()
         deadline_ms = self.half.step(now_ms)
         self._send()
-        timeout_s = None if deadline_ms is None else max(0, deadline_ms - now_ms) / 1000
-        try:
-            await asyncio.wait_for(self._wakened.wait(), timeout_s)
-        except TimeoutError:
-            pass
+        timer = None
+        if deadline_ms is not None:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(max(0, deadline_ms - now_ms) / 1000, self._wakened.set)
+        await self._wakened.wait()  # not wait_for: under Python 3.11 it can lose a cancellation
+        if timer is not None:
+            timer.cancel()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._drop()
