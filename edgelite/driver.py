@@ -16,6 +16,9 @@ feeds. The module offers
                                            are written; ConfigurationError where it cannot hold one of them
     listens(visitor) -> bool               may be left out; True where the device sends this value by itself, so that
                                            nobody asks for it: the agent calls `Bus.listen` in place of `Bus.submit`
+    make_server(target, random_bytes, devices, emit) -> Bus   may be left out; called in place of make_bus, where others
+                                           are to reach this node's twins through the bus: `devices` has `view` and
+                                           `want_locally`, and `emit` takes `effects.Listen` and `effects.Close`
 
 What the checks return is the driver's own and comes back to it in requests; the agent looks into neither. Paths of
 errors start at the Device's spec or its property: "protocol.configData.port", "visitors.configData.offset".

@@ -139,7 +139,7 @@ class Desired:
     def want_locally(self, property: "Property", text: str) -> bool:
         """Take what somebody at this node desires; ConfigurationError where it cannot be. True where the property
         should be read at once: not where this very wish is on its way already."""
-        error = _why_impossible(property, text)
+        error = why_impossible(property, text)
         if error:
             raise ConfigurationError("desired.value", error)
         if self.origin == LOCAL and self.text == text and self.state in (UNREAD, WRITING, READING_BACK):
@@ -212,7 +212,7 @@ class Desired:
     def _begin(self, property: "Property", text: str, is_late: bool) -> bool:
         self.text = text
         self._pause_ms = RETRY_MS_MIN
-        self.error = _why_impossible(property, text)
+        self.error = why_impossible(property, text)
         if self.error:
             self.state = IMPOSSIBLE
             return False
@@ -228,7 +228,8 @@ class Desired:
         self.error = ""
 
 
-def _why_impossible(property: "Property", text: str) -> str:
+def why_impossible(property: "Property", text: str) -> str:
+    """ "" where the text can be a desired value of the property."""
     if not property.writable:
         return "the property is read-only"
     try:

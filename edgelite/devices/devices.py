@@ -179,7 +179,7 @@ class Devices:
                 raise ConfigurationError("protocol.protocolName", "is no driver's name: " + name)
         driver = self._drivers.get(name)
         if driver is None:
-            driver = self._drivers[name] = GuardedDriver(name, self._load(name))
+            driver = self._drivers[name] = GuardedDriver(name, self._load(name), self, self._context.emit)
         return driver
 
     def _load(self, name: str) -> "Any":

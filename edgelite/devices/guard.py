@@ -20,9 +20,10 @@ class GuardedDriver:
     """A driver's module, or what has the same functions. ConfigurationError passes; whatever else it raises becomes
     one, which names the driver and what it raised. What else the module has is reached as it is."""
 
-    def __init__(self, name: str, driver: "Any") -> None:
+    def __init__(self, name: str, driver: "Any", devices: "Any" = None, emit: "Any" = None) -> None:
         self.NAME = name
         self.driver = driver
+        self._node = (devices, emit)  # for a driver that serves twins
         for function in _FUNCTIONS:
             if not hasattr(driver, function):
                 raise ConfigurationError("protocol.protocolName", "%s is no driver: it has no %s" % (name, function))
@@ -56,6 +57,8 @@ class GuardedDriver:
         return target  # type: ignore[no-any-return]
 
     def make_bus(self, target: "tuple[Any, ...]", random_bytes: "Any") -> "Any":
+        if hasattr(self.driver, "make_server"):
+            return self._call("protocol", "make_server", target, random_bytes, *self._node)
         return self._call("protocol", "make_bus", target, random_bytes)
 
     def _call(self, path: str, function: str, *arguments: object) -> "Any":
