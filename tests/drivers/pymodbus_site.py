@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pymodbus.framer import FramerType
+from pymodbus.pdu.device import ModbusDeviceIdentification
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -26,6 +27,9 @@ from edgelite.effects import Close, Open
 from edgelite_protocol import messages
 
 BAUD = 38400
+IDENTITY = ModbusDeviceIdentification(
+    info_name={"VendorName": "Acme", "ProductCode": "X1", "MajorMinorRevision": "2.0", "ModelName": "X" * 200}
+)
 WAIT_S = 10.0
 
 
@@ -63,15 +67,14 @@ class Server:
                 port=self.line,
                 baudrate=BAUD,
                 trace_pdu=self.note,
-                ignore_missing_devices=True,
-                broadcast_enable=True,
+                identity=IDENTITY,
             )
         return ModbusTcpServer(
             device,
             framer=framer,
             address=("127.0.0.1", self.port),
             trace_pdu=self.note,
-            ignore_missing_devices=self.framing != "tcp",
+            identity=IDENTITY,
         )
 
     async def _serve(self) -> None:

@@ -59,7 +59,8 @@ class AsciiFraming(Framing):
             return None
         end = self._buffer.find(_END)
         while end >= 0:
-            line = self._buffer[self._buffer.rfind(b":", 0, end) + 1 : end]
+            begin = self._buffer.rfind(b":", 0, end)
+            line = self._buffer[begin + 1 : end] if begin >= 0 else b""
             self._buffer = self._buffer[end + 2 :]
             frame = unseal(line)
             if frame == self._frame and self._echo.is_due():
