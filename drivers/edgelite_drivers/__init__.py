@@ -12,4 +12,5 @@ MACHINERY = (
     "testing_process",
     "testing",
 )  # no drivers
-SHIPPED = ("mapper", "modbus", "serial")  # where the packages are frozen or in an archive, there is no folder to look into
+# Where the packages are frozen or in an archive, there is no folder to look into.
+SHIPPED = ("mapper", "modbus", "modbus_server", "serial")

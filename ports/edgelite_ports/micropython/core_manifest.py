@@ -6,7 +6,7 @@
 # ruff: noqa: F821
 import os
 
-options.defaults(drivers=("modbus", "serial"), left_out=(), opt=3)
+options.defaults(drivers=("modbus", "modbus_server", "serial"), left_out=(), opt=3)
 
 ROOMS = {
     "edgelite_protocol": ("protocol", ("hub_session", "feed_rules")),
