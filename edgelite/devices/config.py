@@ -58,6 +58,8 @@ class DeviceConfig:
         self.driver = driver
         self.protocol = protocol
         self.properties = properties
+        self.is_state_told = True
+        self.state_ms = 0  # at least so long between two reports of its state
         self.has_fail_safe = any(property.fail_safe is not None for property in properties)
 
 
@@ -87,7 +89,10 @@ def parse_device(device: "dict[int, object]", driver: "Any") -> DeviceConfig:
             _check_window_names(properties[index], names, index)
     if hasattr(driver, "check_device"):
         driver.check_device(protocol, [(property.name, property.visitor) for property in properties])
-    return DeviceConfig(uid, driver, protocol, properties)
+    config = DeviceConfig(uid, driver, protocol, properties)
+    config.is_state_told = device.get(messages.DEVICE_STATE_TO_CLOUD, True) is not False
+    config.state_ms = _milliseconds(device, messages.DEVICE_STATE_MS, "stateReport.reportCycle")
+    return config
 
 
 def _parse_property(row: object, driver: "Any", protocol_config: object) -> Property:

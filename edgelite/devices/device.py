@@ -73,6 +73,7 @@ class Device(Wishing):
         if self.line is not line:
             self._cycles = []  # whatever they wait for will not come
         self._config = config
+        self._hold.hold_ms = max(DEVICE_HOLD_MS, config.state_ms)
         self.line = line
         self.is_mapped = getattr(config.driver, "IS_MAPPED", False)
         self.twins = {}
@@ -350,6 +351,8 @@ class Device(Wishing):
 
     def _report_presence(self, now_ms: int) -> "int | None":
         state = (self.state, self.reason)
+        if self._config is not None and not self._config.is_state_told:
+            return None
         due_ms = self._hold.deadline_ms(state) if self.state else None
         if due_ms is None or due_ms > now_ms:
             return due_ms

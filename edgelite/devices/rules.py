@@ -55,7 +55,7 @@ class Hold:
     flash. What is told late is the latest."""
 
     def __init__(self, hold_ms: int) -> None:
-        self._hold_ms = hold_ms
+        self.hold_ms = hold_ms
         self._told: object = None
         self._told_ms: int | None = None
 
@@ -63,7 +63,7 @@ class Hold:
         """When `state` may be told; None when it has been."""
         if state == self._told:
             return None
-        return 0 if self._told_ms is None else self._told_ms + self._hold_ms
+        return 0 if self._told_ms is None else self._told_ms + self.hold_ms
 
     def tell(self, state: object, now_ms: int) -> None:
         self._told = state

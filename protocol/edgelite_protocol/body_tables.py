@@ -18,8 +18,10 @@ from edgelite_protocol.messages import (
     DEVICE_PROTOCOL,
     DEVICE_STATE,
     DEVICE_STATE_DEVICE,
+    DEVICE_STATE_MS,
     DEVICE_STATE_REASON,
     DEVICE_STATE_TIME,
+    DEVICE_STATE_TO_CLOUD,
     DEVICE_UID,
     KIND_DEVICE,
     KIND_WORKLOAD,
@@ -186,6 +188,8 @@ DEVICE = (
     (DEVICE_PROTOCOL, "protocol", REQUIRED, DRIVER_CONFIG),
     (DEVICE_PROPERTIES, "properties", REQUIRED, (LIST, 0, 512, (MAP, 0, 0, PROPERTY))),
     (DEVICE_GENERATION, "generation", REQUIRED, NUMBER),
+    (DEVICE_STATE_TO_CLOUD, "state_to_cloud", OPTIONAL, FLAG),
+    (DEVICE_STATE_MS, "state_report", OPTIONAL, NUMBER),
 )
 
 # What the value of a desired entry must be, by kind.

@@ -6,7 +6,7 @@ integers because both runtimes keep those cheapest.
 """
 
 VERSION_MAJOR = 1
-VERSION_MINOR = 1  # 1: keys 14 to 20 of a property, key 10 of REPORT_TWIN
+VERSION_MINOR = 1  # 1: keys 8, 9 of a device, 14 to 20 of a property, 10 of REPORT_TWIN
 
 # Streams of a link. 0 to 2 are always open; transfers take ids from STREAM_FIRST_DYNAMIC on: odd where the
 # node opens, even where the hub does.
@@ -139,6 +139,8 @@ DEVICE_DRIVER = 4  # text: "modbus"
 DEVICE_PROTOCOL = 5  # {text: any}: the driver's protocol configuration, validated at the hub and again here
 DEVICE_PROPERTIES = 6  # [property, ...]
 DEVICE_GENERATION = 7
+DEVICE_STATE_TO_CLOUD = 8  # false: its state is not reported; absent: it is
+DEVICE_STATE_MS = 9  # uint: at least so long between two reports of its state; absent: the node's own bound
 
 PROPERTY_NAME = 1
 PROPERTY_TYPE = 2  # "INT" | "FLOAT" | "DOUBLE" | "STRING" | "BOOLEAN" | "BYTES"

@@ -164,7 +164,6 @@ INVALID_OBJECTS: dict[str, tuple[str, Any, list[tuple[str, str]]]] = {
     "two properties": (DEVICES, device(properties=[{"name": "p"}, {"name": "p"}]),
                        [("spec.properties[1].name", "FieldValueDuplicate")]),
     "property type": (MODELS, model(type="HALF"), [("spec.properties[0].type", UNSUPPORTED)]),
-    "stream property": (MODELS, model(type="STREAM"), [("spec.properties[0].type", UNSUPPORTED)]),
     "access mode": (MODELS, model(accessMode="WriteOnly"), [("spec.properties[0].accessMode", UNSUPPORTED)]),
     "minimum": (MODELS, model(minimum="low"), [("spec.properties[0].minimum", INVALID)]),
     "token without time": ("/apis/edgelite.dev/v1/jointokens", {"metadata": {"name": "t"}, "spec": {"ttlSeconds": 0}},

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from edgelite_hub.compiler.compile import compile_device, compile_workload
+from edgelite_hub.compiler.compile import compile_workload
+from edgelite_hub.compiler.compile_device import compile_device, later_fields, streams_of
 from edgelite_hub.compiler.compile_environment import CannotCompile, references_of
 from edgelite_hub.model.objects import ARTIFACTS, CONFIG_MAPS, SECRETS, Object
 from edgelite_hub.nodes.feed_values import decode_value, encode_value, keep_desired_versions
@@ -261,6 +262,8 @@ def test_a_device_takes_types_from_its_model_and_cycles_from_itself() -> None:
     compact = compiled_device(device(desired={"value": "12"}, deadband="0.5"), model())
     assert compact[m.DEVICE_DRIVER] == "modbus"
     assert compact[m.DEVICE_PROTOCOL] == {"timeout": 5, "ip": "192.0.2.1"}
+    assert compact[m.DEVICE_STATE_MS] == 9000, "stateReport is about the state, not about properties"
+    assert m.DEVICE_STATE_TO_CLOUD not in compact
     assert compact[m.DEVICE_PROPERTIES] == [
         {
             m.PROPERTY_NAME: "power",
@@ -268,7 +271,7 @@ def test_a_device_takes_types_from_its_model_and_cycles_from_itself() -> None:
             m.PROPERTY_WRITABLE: True,
             m.PROPERTY_VISITOR: {"register": "HoldingRegister", "offset": 2},
             m.PROPERTY_COLLECT_MS: 500,
-            m.PROPERTY_REPORT_MS: 9000,
+            m.PROPERTY_REPORT_MS: 0,
             m.PROPERTY_REPORT_TO_CLOUD: True,
             m.PROPERTY_DESIRED: "12",
             m.PROPERTY_DESIRED_VERSION: 7,
@@ -277,6 +280,42 @@ def test_a_device_takes_types_from_its_model_and_cycles_from_itself() -> None:
             m.PROPERTY_DEADBAND: 0.5,
         }
     ]
+
+
+def test_the_rules_about_when_a_value_goes_up_and_what_the_node_desires_itself() -> None:
+    window = {"windowMs": 60_000, "functions": ["min", "max", "last"]}
+    desired = {"value": "12", "metadata": {"timestamp": "1767225600000", "expiresAfterMs": 5000}}
+    instance = device(
+        aggregate=window, deadbandPercent="2.5", desired=desired, failSafe={"value": 5, "afterMs": 60_000}
+    )
+    row: Any = compiled_device(instance, model())[m.DEVICE_PROPERTIES]
+    assert row[0][m.PROPERTY_WINDOW_MS] == 60_000
+    assert row[0][m.PROPERTY_WINDOW_FUNCTIONS] == m.WINDOW_MIN + m.WINDOW_MAX
+    assert row[0][m.PROPERTY_DEADBAND_PERCENT] == 2.5
+    assert (row[0][m.PROPERTY_DESIRED_TIME], row[0][m.PROPERTY_DESIRED_EXPIRES]) == (1767225600000, 1767225605000)
+    assert (row[0][m.PROPERTY_FAIL_SAFE], row[0][m.PROPERTY_FAIL_SAFE_MS]) == ("5", 60_000)
+    assert later_fields(compile_device(instance, lambda name: model())) == [
+        "property power: deadbandPercent",
+        "property power: aggregate",
+        "property power: desired.metadata, expiry",
+        "property power: failSafe",
+    ]
+
+
+def test_an_expiry_may_be_a_time() -> None:
+    metadata = {"timestamp": "long ago", "expires": "2026-01-01T00:00:00Z"}
+    row: Any = compiled_device(device(desired={"value": "12", "metadata": metadata}), model())[m.DEVICE_PROPERTIES]
+    assert row[0][m.PROPERTY_DESIRED_EXPIRES] == 1_767_225_600_000 and m.PROPERTY_DESIRED_TIME not in row[0]
+
+
+def test_a_stream_is_left_out_and_the_others_go_on() -> None:
+    camera = model()
+    camera["spec"]["properties"].append({"name": "video", "type": "STREAM"})
+    value = device()
+    value["spec"]["properties"].insert(0, {"name": "video", "visitors": {"configData": {"url": "rtsp://192.0.2.9"}}})
+    compact: Any = compiled_device(value, camera)
+    assert [row[m.PROPERTY_NAME] for row in compact[m.DEVICE_PROPERTIES]] == ["power"]
+    assert streams_of(value, camera) == ["video"]
 
 
 def test_visitors_may_stand_in_the_model() -> None:
@@ -294,7 +333,7 @@ def test_what_is_not_reported_to_the_cloud_says_so() -> None:
     [
         (device(), None, "DeviceModelNotFound"),
         (device(name="voltage"), model(), "PropertyUnknown"),
-        (device(), model(type="STREAM"), "PropertyTypeUnsupported"),
+        (device(), model(type="VIDEO"), "PropertyTypeUnsupported"),
         (device(deadband="much"), model(), "DeadbandInvalid"),
     ],
 )
@@ -311,6 +350,11 @@ def test_an_unchanged_desired_value_keeps_its_version() -> None:
     compact = compiled_device(changed, model())
     keep_desired_versions(compact, held)
     assert compact[m.DEVICE_PROPERTIES][0][m.PROPERTY_DESIRED_VERSION] == 7
+    again = device(desired={"value": "12", "metadata": {"timestamp": "1767225600000"}})
+    again["metadata"]["generation"] = 8
+    compact = compiled_device(again, model())
+    keep_desired_versions(compact, held)
+    assert compact[m.DEVICE_PROPERTIES][0][m.PROPERTY_DESIRED_VERSION] == 8, "the same text, desired anew"
     other = device(desired={"value": "13"})
     other["metadata"]["generation"] = 9
     compact = compiled_device(other, model())

@@ -16,7 +16,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from edgelite_hub.compiler.compile import Compact, compile_device, compile_workload, device_key, workload_key
+from edgelite_hub.compiler.compile import Compact, compile_workload, workload_key
+from edgelite_hub.compiler.compile_device import compile_device, device_key
 from edgelite_hub.compiler.compile_environment import CannotCompile
 from edgelite_hub.model.objects import (
     ARTIFACTS,

@@ -348,7 +348,7 @@ def test_twins_follow_reports_and_keep_the_value_when_it_goes_bad(world: World, 
     assert twin(world) == {
         "propertyName": "power",
         "reported": {"value": "230", "metadata": {"timestamp": "1000", "quality": "good", "version": "1"}},
-        "observedDesired": {"value": "5", "metadata": {"version": "3"}},
+        "observedDesired": {"value": "5", "metadata": {"timestamp": "1000", "version": "3"}},
     }
     error = "Modbus exception 2: illegal data address"
     node.report(m.LANE_STATE, (2, twin_body(None, "bad", 2, 2000, error=error)))
@@ -404,17 +404,27 @@ def test_why_a_desired_value_is_not_applied_outlives_the_next_sample(world: Worl
     assert "error" not in twin(world)["reported"]["metadata"], "what was read is good"
     node.report(m.LANE_TELEMETRY, (1, sample(4, [START_UNIX_MS + 1000, m.TIME_UNIX])))
     assert twin(world)["reported"]["value"] == "4"
-    assert twin(world)["observedDesired"] == {"value": "5", "metadata": {"version": "3", "error": error}}
+    told = {"timestamp": str(START_UNIX_MS), "version": "3"}
+    assert twin(world)["observedDesired"] == {"value": "5", "metadata": {**told, "error": error}}
     settled = twin_body("5", "good", 2, START_UNIX_MS + 2000, desired="5", desired_version=3)
     node.report(m.LANE_STATE, (2, settled))
-    assert twin(world)["observedDesired"] == {"value": "5", "metadata": {"version": "3"}}
+    told["timestamp"] = str(START_UNIX_MS + 2000)
+    assert twin(world)["observedDesired"] == {"value": "5", "metadata": told}
 
 
 def test_a_bad_reading_is_no_error_of_the_desired_value(world: World, node: Node) -> None:
     body = twin_body(None, "bad", 1, START_UNIX_MS, desired="5", desired_version=3, error="no answer within 1000 ms")
     node.report(m.LANE_STATE, (1, body))
     assert twin(world)["reported"]["metadata"]["error"] == "no answer within 1000 ms"
-    assert twin(world)["observedDesired"]["metadata"] == {"version": "3"}
+    assert "error" not in twin(world)["observedDesired"]["metadata"]
+
+
+def test_whose_word_a_desired_value_is_stands_beside_it(world: World, node: Node) -> None:
+    body = {**twin_body("7", "good", 1, START_UNIX_MS, desired="7", desired_version=3), m.TWIN_DESIRED_ORIGIN: "local"}
+    node.report(m.LANE_STATE, (1, body))
+    assert twin(world)["observedDesired"]["metadata"]["origin"] == "local"
+    node.report(m.LANE_STATE, (2, twin_body("5", "good", 2, START_UNIX_MS + 1, desired="5", desired_version=4)))
+    assert "origin" not in twin(world)["observedDesired"]["metadata"]
 
 
 def test_one_batch_writes_each_device_once(world: World, node: Node) -> None:

@@ -145,6 +145,7 @@ class Handlers:
 
         def create(operation: Operation) -> Object:
             created = self._verbs.create(kind, operation, target.namespace or "", value)
+            warnings.extend(operation.warnings)
             return _answered(created, operation)
 
         created = await self._transact(request, create, requests.dry_run(request.query_params))
@@ -158,7 +159,9 @@ class Handlers:
         write = self._verbs.replace_status if status else self._verbs.replace
 
         def replace(operation: Operation) -> Object:
-            return write(kind, operation, target.namespace or "", _name(target), value)
+            replaced = write(kind, operation, target.namespace or "", _name(target), value)
+            warnings.extend(operation.warnings)
+            return replaced
 
         stored = await self._transact(request, replace, requests.dry_run(request.query_params))
         return json_response(stored, 200, _warnings(warnings))
@@ -175,7 +178,9 @@ class Handlers:
             return patched
 
         def apply(operation: Operation) -> Object:
-            return self._verbs.patch(kind, operation, target.namespace or "", _name(target), change, status)
+            patched = self._verbs.patch(kind, operation, target.namespace or "", _name(target), change, status)
+            warnings.extend(operation.warnings)
+            return patched
 
         stored = await self._transact(request, apply, requests.dry_run(request.query_params))
         return json_response(stored, 200, _warnings(warnings))

@@ -1,4 +1,4 @@
-"""API objects into the compact forms that nodes get: Pod to workload, Device with its DeviceModel to device.
+"""Pods into the compact forms that nodes get; Devices: compile_device.py.
 
 Pure functions of objects: `lookup` finds the others that an object names. CannotCompile says why one cannot go to
 its node; the controllers put that where a person sees it.
@@ -6,7 +6,6 @@ its node; the controllers put that where a person sees it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
 from edgelite_hub.compiler.artifact_names import HOST_IMAGE, parse_image, resolve
@@ -18,8 +17,6 @@ Compact = dict[int, object]
 
 GRACE_SECONDS_DEFAULT = 30  # Kubernetes'
 RUNTIMES = ("process", "container", "task")
-COLLECT_MS_DEFAULT = 10_000  # of a property that names no cycle
-PROPERTY_TYPES = ("INT", "FLOAT", "DOUBLE", "STRING", "BOOLEAN", "BYTES")
 
 _QUANTITY_SUFFIXES = {
     "": Decimal(1),
@@ -31,10 +28,6 @@ _QUANTITY_SUFFIXES = {
 
 def workload_key(pod: Object) -> str:
     return f"{namespace_of(pod)}/{name_of(pod)}/{uid_of(pod)}"
-
-
-def device_key(device: Object) -> str:
-    return f"{namespace_of(device)}/{name_of(device)}"
 
 
 def runtime_of(pod: Object) -> str:
@@ -133,90 +126,3 @@ def _quantity(value: object) -> Decimal:
         return Decimal(digits) * _QUANTITY_SUFFIXES[text[len(digits) :]]
     except (InvalidOperation, KeyError) as error:
         raise CannotCompile("InvalidQuantity", f"{text} is no quantity such as 64Mi or 500m") from error
-
-
-# ---- devices
-
-
-def compile_device(device: Object, find_model: Callable[[str], Object | None]) -> Compact:
-    spec = device["spec"]
-    model_name = str((spec.get("deviceModelRef") or {}).get("name") or "")
-    model = find_model(model_name)
-    if model is None:
-        raise CannotCompile("DeviceModelNotFound", f"no DeviceModel {model_name} in namespace {namespace_of(device)}")
-    protocol = spec.get("protocol") or {}
-    driver = str(protocol.get("protocolName") or model["spec"].get("protocol") or "")
-    if not driver:
-        raise CannotCompile("ProtocolMissing", "spec.protocol.protocolName names no driver")
-    defined = {str(one["name"]): one for one in model["spec"].get("properties") or []}
-    return {
-        m.DEVICE_UID: uid_of(device),
-        m.DEVICE_NAMESPACE: namespace_of(device),
-        m.DEVICE_NAME: name_of(device),
-        m.DEVICE_DRIVER: driver.lower(),
-        m.DEVICE_PROTOCOL: {**(model["spec"].get("protocolConfigData") or {}), **(protocol.get("configData") or {})},
-        m.DEVICE_PROPERTIES: [_property(device, one, defined) for one in spec.get("properties") or []],
-        m.DEVICE_GENERATION: int(device["metadata"].get("generation") or 1),
-    }
-
-
-def driver_of(device: Object, compact: Compact) -> tuple[str, str]:
-    """The driver of a compiled device, and the field that named it."""
-    named_here = (device["spec"].get("protocol") or {}).get("protocolName")
-    field = "spec.protocol.protocolName" if named_here else "spec.protocol of its DeviceModel"
-    return str(compact[m.DEVICE_DRIVER]), field
-
-
-def _property(device: Object, instance: Object, defined: dict[str, Object]) -> Compact:
-    name = str(instance["name"])
-    definition = defined.get(name)
-    if definition is None:
-        raise CannotCompile("PropertyUnknown", f"property {name} is not in the DeviceModel")
-    kind = str(definition.get("type") or "").upper()
-    if kind not in PROPERTY_TYPES:
-        raise CannotCompile("PropertyTypeUnsupported", f"property {name}: type {kind or 'missing'} cannot be read")
-    state_report = device["spec"].get("stateReport") or {}
-    compact: Compact = {
-        m.PROPERTY_NAME: name,
-        m.PROPERTY_TYPE: kind,
-        m.PROPERTY_WRITABLE: definition.get("accessMode") == "ReadWrite",
-        m.PROPERTY_VISITOR: _visitor(instance, definition),
-        m.PROPERTY_COLLECT_MS: int(instance.get("collectCycle") or COLLECT_MS_DEFAULT),
-        m.PROPERTY_REPORT_MS: int(instance.get("reportCycle") or state_report.get("reportCycle") or 0),
-        m.PROPERTY_REPORT_TO_CLOUD: _first_given(instance.get("reportToCloud"), state_report.get("reportToCloud")),
-    }
-    _add_desired(compact, device, instance)
-    _add_bounds(compact, instance, definition)
-    return compact
-
-
-def _visitor(instance: Object, definition: Object) -> Object:
-    visitors = instance.get("visitors") or definition.get("visitors") or {}
-    return dict(visitors.get("configData") or {})
-
-
-def _add_desired(compact: Compact, device: Object, instance: Object) -> None:
-    value = (instance.get("desired") or {}).get("value")
-    if value is None or value == "":
-        return
-    compact[m.PROPERTY_DESIRED] = str(value)
-    # The Device's generation grows with each change of its spec, and so with each change of a desired value.
-    compact[m.PROPERTY_DESIRED_VERSION] = int(device["metadata"].get("generation") or 1)
-
-
-def _add_bounds(compact: Compact, instance: Object, definition: Object) -> None:
-    for key, name in ((m.PROPERTY_MINIMUM, "minimum"), (m.PROPERTY_MAXIMUM, "maximum"), (m.PROPERTY_UNIT, "unit")):
-        if definition.get(name) not in (None, ""):
-            compact[key] = str(definition[name])
-    deadband = instance.get("deadband")
-    if deadband is None:
-        return
-    try:
-        compact[m.PROPERTY_DEADBAND] = float(deadband)
-    except (TypeError, ValueError) as error:
-        raise CannotCompile("DeadbandInvalid", f"property {instance['name']}: deadband {deadband!r}") from error
-
-
-def _first_given(*values: object) -> bool:
-    """A device reports to the hub unless it is told not to: nobody joins a node to keep its readings there."""
-    return next((bool(value) for value in values if value is not None), True)

@@ -12,17 +12,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator
 
-from edgelite_hub.compiler.abilities import check_driver, check_runtime
+from edgelite_hub.compiler.abilities import check_driver, check_features, check_runtime
 from edgelite_hub.compiler.artifact_names import parse_image
-from edgelite_hub.compiler.compile import (
-    compile_device,
-    compile_workload,
-    device_key,
-    driver_of,
-    runtime_of,
-    terminating,
-    workload_key,
-)
+from edgelite_hub.compiler.compile import compile_workload, runtime_of, terminating, workload_key
+from edgelite_hub.compiler.compile_device import compile_device, device_key, driver_of, later_fields, streams_of
 from edgelite_hub.compiler.compile_environment import CannotCompile, Lookup, references_of
 from edgelite_hub.controllers.common import desire, update_pod
 from edgelite_hub.controllers.contract import Key, Work
@@ -50,6 +43,8 @@ from edgelite_hub.nodes.node_status import abilities_of, frame_bytes_max
 from edgelite_hub.nodes.pod_status import CREATING, with_waiting
 from edgelite_hub.store.contract import Change, FeedEntry, Transaction
 from edgelite_protocol.messages import FRAME_BYTES_MAX_LIMIT, KIND_DEVICE, KIND_WORKLOAD
+
+STREAMS = "StreamsCollected"  # a condition of a Device, there only while it is False
 
 
 class FeedController:
@@ -142,6 +137,7 @@ def _reconcile_device(work: Work, node: str, namespace: str, name: str, device: 
     try:
         compact = compile_device(device, lambda model: work.transaction.get(DEVICE_MODELS, namespace, model))
         check_driver(node_object, *driver_of(device, compact))
+        check_features(node_object, later_fields(compact))
         if held is not None and held.value is not None:
             keep_desired_versions(compact, decode_value(held.value))
         data = encode_value(KIND_DEVICE, compact, room)
@@ -149,6 +145,7 @@ def _reconcile_device(work: Work, node: str, namespace: str, name: str, device: 
         _set_compiled(work, device, error)
         return
     _set_compiled(work, device, None)
+    _set_streams(work, namespace, name)
     if held is None or held.value != data:
         _append(work, node, KIND_DEVICE, device_key(device), data)
 
@@ -162,6 +159,24 @@ def _set_compiled(work: Work, device: Object, error: CannotCompile | None) -> No
         differs = set_condition(status, COMPILED, "False", error.reason, error.text, work.now_ms)
     if differs:
         work.transaction.update(DEVICES, namespace_of(device), name_of(device), changed)
+
+
+def _set_streams(work: Work, namespace: str, name: str) -> None:
+    """A property of type STREAM has no value that could be read: its Device says so and goes without it."""
+    device = work.transaction.get(DEVICES, namespace, name)
+    if device is None:
+        return
+    model = work.transaction.get(DEVICE_MODELS, namespace, device["spec"]["deviceModelRef"]["name"])
+    streams = streams_of(device, model)
+    changed = copy.deepcopy(device)
+    status = changed.setdefault("status", {})
+    if streams:
+        text = f"{', '.join(streams)}: a STREAM has no value to collect; the other properties go on"
+        differs = set_condition(status, STREAMS, "False", "StreamNotSupported", text, work.now_ms)
+    else:
+        differs = remove_condition(status, STREAMS)
+    if differs:
+        work.transaction.update(DEVICES, namespace, name, changed)
 
 
 def _room(node: Object | None, key: str) -> int:

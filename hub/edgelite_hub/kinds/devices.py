@@ -1,24 +1,27 @@
 """Device and DeviceModel as in KubeEdge's devices.kubeedge.io/v1beta1, so that its users can bring theirs.
 
-One field is ours: `deadband` of a Device's property. Where KubeEdge names a way of pushing data that the hub does not
-have (pushMethod), it is refused by name.
+Fields of a Device's property that are ours: `deadband`, `deadbandPercent`, `aggregate`, `failSafe`, and of the metadata
+of a desired value `expires` and `expiresAfterMs`. Where KubeEdge names a way of pushing data that the hub does not have
+(pushMethod), it is refused by name.
 """
 
 from __future__ import annotations
 
+from edgelite_hub.compiler.compile_device import PROPERTY_TYPES, STREAM, WINDOW_FUNCTIONS
+from edgelite_hub.kinds import device_checks as checks
 from edgelite_hub.kinds.common import AGE, NAME, age_of, object_schema
 from edgelite_hub.kinds.statuses import DEVICE_STATUS
 from edgelite_hub.model import text_checks
-from edgelite_hub.model.objects import COMPILED, DEVICE_MODELS, Object, get_condition
+from edgelite_hub.model.objects import COMPILED, Object, get_condition
 from edgelite_hub.model.registry import Column, Kind
 from edgelite_hub.model.schema import Boolean, Integer, IntegerOrText, Mapping, Open, Refused, Sequence, Struct, Text
-from edgelite_hub.model.status import Cause, invalid_value, not_found_value
-from edgelite_hub.model.strategy import Operation, Strategy
+from edgelite_hub.model.strategy import Strategy
 
 GROUP = "devices.kubeedge.io"
 VERSION = "v1beta1"
-PROPERTY_TYPES = ("INT", "FLOAT", "DOUBLE", "STRING", "BOOLEAN", "BYTES")
-CYCLE_MS_MAX = 366 * 86_400_000
+CYCLE_MS_MAX = 31 * 86_400_000  # a node's bound
+WINDOW_MS_MIN = 100  # a node's bound too
+FAIL_SAFE_MS_MIN = 1_000
 
 _VISITORS = Struct(fields={"protocolName": Text(), "configData": Open()})
 
@@ -26,7 +29,7 @@ _MODEL_PROPERTY = Struct(
     fields={
         "name": Text(required=True, empty=False),
         "description": Text(),
-        "type": Text(required=True, enum=PROPERTY_TYPES),
+        "type": Text(required=True, enum=(*PROPERTY_TYPES, STREAM)),
         "accessMode": Text(default="ReadOnly", enum=("ReadWrite", "ReadOnly")),
         "minimum": IntegerOrText(check=text_checks.decimal),
         "maximum": IntegerOrText(check=text_checks.decimal),
@@ -59,12 +62,32 @@ _PROPERTY = Struct(
         "collectCycle": _CYCLE,
         "reportCycle": _CYCLE,
         "reportToCloud": Boolean(),
-        "deadband": IntegerOrText(check=text_checks.decimal, description="Absolute: smaller changes are not reported."),
+        "deadband": IntegerOrText(
+            check=text_checks.not_negative, description="Absolute: smaller changes are not reported."
+        ),
+        "deadbandPercent": IntegerOrText(
+            check=text_checks.not_negative, description="Of the value last reported: smaller changes are not reported."
+        ),
+        "aggregate": Struct(
+            description="One report for each window, in place of reportCycle and deadband.",
+            fields={
+                "windowMs": Integer(required=True, minimum=WINDOW_MS_MIN, maximum=CYCLE_MS_MAX),
+                "functions": Sequence(item=Text(enum=tuple(WINDOW_FUNCTIONS))),
+            },
+        ),
+        "failSafe": Struct(
+            description="What the node desires by itself when it has had no hub for so long.",
+            fields={
+                "value": IntegerOrText(required=True),
+                "afterMs": Integer(required=True, minimum=FAIL_SAFE_MS_MIN, maximum=CYCLE_MS_MAX),
+            },
+        ),
         "pushMethod": Refused(reason="the hub does not push telemetry anywhere yet"),
         "anomalyDetection": Refused(),
     }
 )
 
+# Kept and shown; nothing calls them: KubeEdge's mappers serve them as paths of an HTTP server of their own.
 _METHOD = Struct(
     fields={
         "name": Text(required=True, empty=False),
@@ -104,6 +127,7 @@ def device_model() -> Kind:
             Column("Properties", _property_count, type="integer"),
             AGE,
         ),
+        strategy=Strategy(validate=[checks.check_model_visitors]),
     )
 
 
@@ -126,7 +150,15 @@ def device() -> Kind:
             AGE,
             Column("Reason", _reason, priority=1),
         ),
-        strategy=Strategy(validate=[_check_properties, _check_desired]),
+        strategy=Strategy(
+            prepare=[checks.stamp_desired],
+            validate=[
+                checks.check_properties,
+                checks.check_desired,
+                checks.check_reports,
+                checks.check_with_driver,
+            ],
+        ),
     )
 
 
@@ -160,59 +192,3 @@ def _reason(value: Object, now_ms: int) -> str:
 
 def _property_count(value: Object, now_ms: int) -> int:
     return len(value["spec"].get("properties") or [])
-
-
-def _defined(operation: Operation, value: Object) -> dict[str, Object] | None:
-    """The model's properties by name; None while the model is not there, which is no error: it may come later."""
-    name = value["spec"]["deviceModelRef"]["name"]
-    model = operation.transaction.get(DEVICE_MODELS, value["metadata"]["namespace"], name)
-    if model is None:
-        return None
-    return {one["name"]: one for one in model["spec"].get("properties") or []}
-
-
-def _check_properties(operation: Operation, new: Object, old: Object | None) -> list[Cause]:
-    defined = _defined(operation, new)
-    if defined is None:
-        return []
-    properties = enumerate(new["spec"].get("properties") or [])
-    return [
-        not_found_value(f"spec.properties[{index}].name", one["name"])
-        for index, one in properties
-        if one["name"] not in defined
-    ]
-
-
-def _check_desired(operation: Operation, new: Object, old: Object | None) -> list[Cause]:
-    defined = _defined(operation, new) or {}
-    causes = []
-    for index, one in enumerate(new["spec"].get("properties") or []):
-        value = (one.get("desired") or {}).get("value")
-        definition = defined.get(one["name"])
-        if value in (None, "") or definition is None:
-            continue
-        problem = _desired_problem(str(value), definition)
-        if problem:
-            causes.append(invalid_value(f"spec.properties[{index}].desired.value", value, problem))
-    return causes
-
-
-def _desired_problem(value: str, definition: Object) -> str:
-    if definition.get("accessMode") != "ReadWrite":
-        return "the property is ReadOnly in the DeviceModel"
-    kind = definition["type"]
-    if kind == "BOOLEAN":
-        return "" if value in ("true", "false", "0", "1") else "must be true or false"
-    if kind not in ("INT", "FLOAT", "DOUBLE"):
-        return ""
-    problem = text_checks.whole(value) if kind == "INT" else text_checks.decimal(value)
-    return problem or _bounds_problem(float(value), definition)
-
-
-def _bounds_problem(number: float, definition: Object) -> str:
-    minimum, maximum = definition.get("minimum"), definition.get("maximum")
-    if minimum not in (None, "") and number < float(str(minimum)):
-        return f"must be at least {minimum}"
-    if maximum not in (None, "") and number > float(str(maximum)):
-        return f"must be at most {maximum}"
-    return ""

@@ -16,6 +16,8 @@ from edgelite_hub.model.status import Cause
 from edgelite_hub.security.authz import Subject
 from edgelite_hub.store.contract import Transaction
 
+WARNINGS_MAX = 20  # of one answer: they travel in a header
+
 
 @dataclass(slots=True)
 class Operation:
@@ -27,6 +29,11 @@ class Operation:
     now_ms: int
     random_bytes: Callable[[int], bytes] = os.urandom
     answer_status: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)  # go with the answer; a request that is refused has none
+
+    def warn(self, text: str) -> None:
+        if text not in self.warnings and len(self.warnings) < WARNINGS_MAX:
+            self.warnings.append(text)
 
 
 Prepare = Callable[[Operation, Object, Object | None], None]  # new, old (None when it is created)

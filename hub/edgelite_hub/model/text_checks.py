@@ -116,5 +116,9 @@ def decimal(text: str) -> str:
     return "" if _DECIMAL.fullmatch(text) else "must be a decimal number"
 
 
+def not_negative(text: str) -> str:
+    return decimal(text) or ("must not be negative" if text.startswith("-") and float(text) < 0 else "")
+
+
 def whole(text: str) -> str:
     return "" if _WHOLE.fullmatch(text) else "must be a whole number"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgelite_hub.compiler.compile_device import WINDOW_FUNCTIONS
 from edgelite_hub.model.objects import Object, rfc3339, set_condition
 from edgelite_protocol import messages as m
 from edgelite_protocol.values import to_text
@@ -14,11 +15,16 @@ ONLINE = "Online"  # a condition of our own beside `state`: it has room for a re
 Value = int | float | str | bool | bytes
 
 
-def note_values(status: Object, values: dict[str, Value], time_ms: int) -> None:
+def note_values(device: Object, values: dict[str, Value], time_ms: int) -> None:
     """Telemetry: the newest value of each property becomes its reported one, as text: all twin values are strings in
-    KubeEdge's API. A backlog that arrives after an outage may be older than what is there, and then changes nothing."""
+    KubeEdge's API. A backlog that arrives after an outage may be older than what is there, and then changes nothing.
+    What is told of a window beside its last value ("power.min") is a sample and no twin."""
+    status = device["status"]
+    windowed = {one["name"] for one in device["spec"].get("properties") or [] if one.get("aggregate")}
     for name, value in values.items():
-        _report(_twin(status, name), to_text(value), time_ms, {"quality": GOOD})
+        base, _, function = name.rpartition(".")
+        if not (base in windowed and function in WINDOW_FUNCTIONS):
+            _report(_twin(status, name), to_text(value), time_ms, {"quality": GOOD})
     _note_online(status, time_ms)
 
 
@@ -31,7 +37,9 @@ def note_twin(status: Object, body: dict[int, Any], time_ms: int) -> None:
     is_of_desired = body[m.TWIN_QUALITY] == GOOD and m.TWIN_DESIRED in body
     _report(twin, body.get(m.TWIN_REPORTED), time_ms, about if is_of_desired else {**about, **error})
     if m.TWIN_DESIRED in body:
-        metadata: Object = {"version": str(body.get(m.TWIN_DESIRED_VERSION, 0))}
+        metadata: Object = {"timestamp": str(time_ms), "version": str(body.get(m.TWIN_DESIRED_VERSION, 0))}
+        if m.TWIN_DESIRED_ORIGIN in body:
+            metadata["origin"] = body[m.TWIN_DESIRED_ORIGIN]
         twin["observedDesired"] = {
             "value": body[m.TWIN_DESIRED],
             "metadata": {**metadata, **error} if is_of_desired else metadata,

@@ -14,6 +14,7 @@ from edgelite_protocol.body_tables import DESIRED
 from edgelite_protocol.errors import EdgeliteError
 from edgelite_protocol.schema import check_map
 
+_WISH = (m.PROPERTY_DESIRED, m.PROPERTY_DESIRED_TIME)
 ENTRY_OVERHEAD_BYTES = 64  # the heads around key and value in an ENTRY or SNAPSHOT_ENTRY, and more than them
 
 
@@ -41,9 +42,10 @@ def decode_value(data: bytes) -> dict[int, Any]:
 
 
 def keep_desired_versions(compact: dict[int, Any], held: dict[int, Any]) -> None:
-    """A desired value that has not changed keeps its version: a node writes to its device once for each version."""
+    """A desired value that has not changed, nor was desired anew, keeps its version: a node writes to its device once
+    for each."""
     earlier = {one[m.PROPERTY_NAME]: one for one in held[m.DEVICE_PROPERTIES]}
     for one in compact[m.DEVICE_PROPERTIES]:
         before = earlier.get(one[m.PROPERTY_NAME], {})
-        if m.PROPERTY_DESIRED in one and one[m.PROPERTY_DESIRED] == before.get(m.PROPERTY_DESIRED):
+        if m.PROPERTY_DESIRED in one and all(one.get(key) == before.get(key) for key in _WISH):
             one[m.PROPERTY_DESIRED_VERSION] = before[m.PROPERTY_DESIRED_VERSION]

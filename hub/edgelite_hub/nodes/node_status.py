@@ -19,6 +19,7 @@ _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 GATEWAY_ANNOTATION = "edgelite.dev/gateway"  # the node that carries this one's serial line
 FRAME_ANNOTATION = "edgelite.dev/frame-bytes-max"
 ABILITIES = "abilities"  # of the status: what the node told of `runtimes`, `drivers` and `cannot`
+MINOR = "protocolMinor"  # of the abilities: which features of the protocol the node has
 CANNOT_MAX = 16  # reasons that a node may give; the bounds stand in SPEC.md, section 6.3
 CANNOT_BYTES_MAX = 120
 CAPABILITY_LABELS = ("edgelite.dev/runtime-", "edgelite.dev/driver-")
@@ -52,7 +53,7 @@ def with_hello(node: Object, hello: dict[int, Any], address: str) -> Object:
         {"type": "Hostname", "address": node["metadata"]["name"]},
     ]
     status["capacity"] = status["allocatable"] = _capacity(capabilities)
-    status[ABILITIES] = _abilities(capabilities)
+    status[ABILITIES] = {**_abilities(capabilities), MINOR: int(hello.get(m.HELLO_MINOR) or 0)}
     return node
 
 

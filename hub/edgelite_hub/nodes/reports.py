@@ -123,7 +123,7 @@ def _telemetry(batch: Batch, body: Body) -> None:
         Sample(batch.reporter.node, key, name, time_ms, value, dated_by) for name, value in values.items()
     )
     if device is not None:
-        note_values(device["status"], values, time_ms)
+        note_values(device, values, time_ms)
 
 
 def _twin(batch: Batch, body: Body) -> None:
