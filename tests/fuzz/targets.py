@@ -201,8 +201,151 @@ def bus_frames() -> Function:
     return function
 
 
+def bus_session() -> Function:
+    """What a local process sends, in two pieces: it is answered or closed, and never holds more than it may."""
+    from edgelite.bus import frames, local
+    from edgelite.bus.bus import MessageBus
+
+    def function(data: bytes) -> None:
+        server = local.LocalServer(MessageBus(), "bus.sock", "node", lambda effect: None, lambda count: bytes(count))
+        session: Any = server.accept("", 0)
+        cut = data[0] if data else 0
+        for piece in (data[1 : 1 + cut], data[1 + cut :]):
+            session.received(piece, 0)
+            for _ in range(8):
+                server.step(0)
+                session.data_to_send(4096)
+        assert session._waiting_bytes <= local.WAITING_BYTES_MAX + frames.FRAME_BYTES_MAX
+        assert len(session._control) <= local.REQUESTS_MAX + 1
+
+    return function
+
+
+def kubeedge_requests() -> Function:
+    """What a mapper publishes: one result for each, with a code where nothing was done."""
+    import json
+
+    from edgelite.bus.bus import MessageBus, Subscriber
+    from edgelite.bus.kubeedge import KubeEdge
+    from edgelite.clock import Clock
+    from edgelite.context import Context
+    from edgelite.devices import Devices
+    from edgelite_protocol import messages as m
+
+    class NoJournal:
+        generation = 1
+
+        def get(self, space: int, key: str) -> None:
+            return None
+
+        def write(self, changes: object) -> int:
+            return 0
+
+    journal: Any = NoJournal()
+    context = Context(journal, lambda effect: None, lambda *report: None, Clock(bytes(16)), bytes, bytes(16))
+    devices = Devices(context)
+    names = (("temp", "FLOAT", True), ("count", "INT", False), ("name", "STRING", True))
+    rows = [
+        {
+            m.PROPERTY_NAME: name,
+            m.PROPERTY_TYPE: kind,
+            m.PROPERTY_WRITABLE: writable,
+            m.PROPERTY_VISITOR: {},
+            m.PROPERTY_COLLECT_MS: 1000,
+            m.PROPERTY_REPORT_MS: 0,
+            m.PROPERTY_REPORT_TO_CLOUD: True,
+        }
+        for name, kind, writable in names
+    ]
+    device: dict[int, object] = {m.DEVICE_UID: "u", m.DEVICE_NAMESPACE: "a", m.DEVICE_NAME: "b"}
+    device |= {m.DEVICE_DRIVER: "mapper", m.DEVICE_PROTOCOL: {}, m.DEVICE_PROPERTIES: rows, m.DEVICE_GENERATION: 1}
+    devices.set_desired("a/b", device, 0)
+    bus = MessageBus()
+    served = KubeEdge(bus, devices, context, "node", lambda: False)
+    heard = Subscriber()
+    bus.subscribe(heard, "$hw/events/device/+/+/twin/update/result")
+
+    def function(data: bytes) -> None:
+        bus.publish("$hw/events/device/a/b/twin/update", data[:4200])
+        served.step(0)
+        message = heard.take()
+        assert message is not None and heard.take() is None
+        result = json.loads(message.payload)
+        assert "twin" in result or result["code"] in (400, 404, 409, 500)
+
+    return function
+
+
+UPDATE_SEEDS = (
+    b'{"event_id":"e","twin":{"temp":{"actual":{"value":"1.5","metadata":{"timestamp":2}},"expected":{"value":"3"}}}}',
+    b'{"twin":{"temp":{"expected_version":{"cloud":1,"edge":2},"metadata":{"type":"deleted"}},"count":null}}',
+    b'{"twin":{"name":{"actual":{"value":"x"},"actual_version":{"edge":9}},"count":{"actual":{"value":"7"}}}}',
+)
+
+
+# ---- what a broker sends
+
+
+def mqtt_packets() -> Function:
+    from edgelite.mqtt.frames import PAYLOAD_BYTES_MAX, PUBLISH, TOPIC_BYTES_MAX, PacketReader
+    from edgelite.mqtt.umqtt_client import UmqttClient
+    from edgelite_protocol.errors import ProtocolError
+
+    client = UmqttClient("n", 60)
+    hear: dict[int, Callable[[Any], object]] = {
+        2: lambda packet: client.connected(packet.data),
+        PUBLISH: lambda packet: client.message(packet.data) if packet.data else client.acknowledge(packet.number or 1),
+        4: lambda packet: client.published("t", b"", False, packet.number, packet.data),
+        9: lambda packet: client.subscribed("t", packet.number, packet.data),
+        13: lambda packet: client.ponged(packet.data),
+    }
+
+    def function(data: bytes) -> None:
+        """The first byte says where the rest is cut in two."""
+        reader = PacketReader()
+        cut = 1 + data[0] if data else 1
+        try:
+            for piece in (data[1:cut], data[cut:]):
+                reader.feed(piece)
+                while (packet := reader.next_packet()) is not None:
+                    assert len(packet.data) <= 9 + TOPIC_BYTES_MAX + PAYLOAD_BYTES_MAX
+                    hear[packet.kind](packet)
+        except ProtocolError:
+            return
+
+    return function
+
+
+def mqtt_bridge() -> Function:
+    from edgelite.bus.bus import MessageBus
+    from edgelite.clock import Clock
+    from edgelite.config import parse
+    from edgelite.context import Context
+    from edgelite.mqtt.bridge import Bridge
+
+    nothing: Any = None
+    context = Context(nothing, lambda effect: None, nothing, Clock(bytes(16)), bytes, bytes(16))
+    config = parse("node = n\nhub = h\nmqtt = b\n")
+
+    def function(data: bytes) -> None:
+        """Accepted or not, says the length; whatever comes then, the bridge lives on."""
+        bridge = Bridge(config, context, MessageBus(), lambda: True)
+        bridge.step(0)
+        bridge.opened(0)
+        bridge.received(b"\x20\x02\0\0" * (len(data) & 1) + data, 0)
+        for _ in range(8):
+            bridge.step(0)
+            bridge.data_to_send(1000)
+        bridge.closed("lost", 0)
+        assert bridge.step(1) is not None, "it tries again"
+
+    return function
+
+
 RTU_SEEDS = hexes("ff010300000002c40b", "03010230000200024809010300000002c40b", "ff01100003000204ffff00003f9d")
 ASCII_SEEDS = (b"\xff:010300000002FA\r\n", b"\x05:0107F8\r\n:01110EE\r\n")
+
+MQTT_SEEDS = hexes("ff20020000", "ff3205000178000171", "ff40020001", "0490030001013203000178d000", "0330ffffff7f000178")
 
 TARGETS: tuple[Target, ...] = (
     Target("modbus answers parsed", modbus_parse, hexes("02030400010002", "0d2b0e010100000100024142"), 6),
@@ -215,5 +358,9 @@ TARGETS: tuple[Target, ...] = (
     Target("modbus rtu server", lambda: modbus_server("rtu"), RTU_SEEDS, 3),
     Target("modbus ascii server", lambda: modbus_server("ascii"), ASCII_SEEDS, 4),
     Target("bus json", bus_json, (b'{"twin": {"t": {"expected": {"value": "1"}}}, "n": [1, -2.5e3, true, null]}',), 2),
+    Target("mqtt packets", mqtt_packets, MQTT_SEEDS, 4),
+    Target("mqtt bridge", mqtt_bridge, MQTT_SEEDS, 1),
     Target("bus frames", bus_frames, hexes("a1000101", "a20001016161"), 4),
+    Target("bus session", bus_session, hexes("08000600a200010801000800a3000301070261" + "61"), 2),
+    Target("kubeedge requests", kubeedge_requests, UPDATE_SEEDS, 1),
 )
