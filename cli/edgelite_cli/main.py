@@ -24,6 +24,7 @@ COMMANDS: "dict[str, tuple[str, str, str]]" = {
     "device": ("edgelite_cli.commands.device", "main", "read a device's values, follow them, set what it should hold"),
     "modbus": ("edgelite_cli.commands.modbus", "main", "find, read and write Modbus devices from this machine"),
     "serial": ("edgelite_cli.commands.serial", "main", "list serial lines, and show what goes over one"),
+    "ble": ("edgelite_cli.commands.ble", "main", "look for Bluetooth devices and what they advertise"),
     "provision": ("edgelite_cli.commands.provision", "main", "make the files of a device: identity, configuration"),
     "bundle": ("edgelite_cli.commands.bundle", "main", "pack what goes onto a device, without hub and simulator"),
     "completion": ("edgelite_cli.commands.completion", "main", "print the completion script of your shell"),
@@ -35,7 +36,7 @@ SECTIONS = (
     ("Hub", ("hub", "token")),
     ("Node", ("join", "agent")),
     ("Work with a hub", ("apply", "push", "get", "describe", "delete", "adopt", "logs", "telemetry")),
-    ("Field devices", ("device", "modbus", "serial")),
+    ("Field devices", ("device", "modbus", "serial", "ble")),
     ("Boards and bundles", ("provision", "bundle")),
     ("More", ("completion", "version")),
 )

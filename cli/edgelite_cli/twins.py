@@ -1,4 +1,4 @@
-"""A device as its hub knows it: a row for each property, changes as they come, what became of a desired value."""
+"""A device: a row for each property, changes as they come, what became of a desired value; here as its hub knows it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,55 @@ class Row:
     time_ms: int
 
 
-class HubDevice:
+class Device:
+    """What `edgelite device` needs of a device, wherever it is asked."""
+
+    name = ""
+    node = ""  # whose it is, where that is known
+
+    def load(self) -> None:
+        """Take what is known now. Failure where there is no such device."""
+        raise NotImplementedError
+
+    @property
+    def state(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def reason(self) -> str:
+        """Why it is not online."""
+        raise NotImplementedError
+
+    def rows(self) -> list[Row]:
+        raise NotImplementedError
+
+    def history(self, name: str) -> list[Any]:
+        """The newest samples of a property that are kept, oldest first."""
+        return []
+
+    def want(self, desired: dict[str, Object]) -> None:
+        """Give properties a desired value (`{"value": …}` and what goes with it), leaving all else as it is."""
+        raise NotImplementedError
+
+    def follow(self) -> Iterator[None]:
+        """Yields each time that the device has changed."""
+        raise NotImplementedError
+
+    def outcome(self, name: str, wanted: str) -> str | None:
+        """What became of a desired value: "" when the device holds it, a text when it does not take it, None while its
+        node has not said."""
+        raise NotImplementedError
+
+    def require(self, names: list[str]) -> None:
+        known = [row.name for row in self.rows()]
+        for name in names:
+            if name not in known:
+                raise Failure(
+                    f"device {self.name} has no property {name}; it has: {', '.join(known) or 'none'}", EXIT_USAGE
+                )
+
+
+class HubDevice(Device):
     """One Device at a hub."""
 
     def __init__(self, client: Client, namespace: str, name: str) -> None:
@@ -43,7 +91,6 @@ class HubDevice:
         self._units: dict[str, str] = {}
 
     def load(self) -> None:
-        """ApiError where the hub has no such device."""
         self.device = self._client.request("GET", self.path)
         model = self.device["spec"]["deviceModelRef"]["name"]
         try:
@@ -54,6 +101,7 @@ class HubDevice:
             found = {}
         properties = (found.get("spec") or {}).get("properties") or []
         self._units = {one["name"]: str(one.get("unit") or "") for one in properties}
+        self.node = str(self.device["spec"].get("nodeName") or "")
 
     @property
     def state(self) -> str:
@@ -61,13 +109,8 @@ class HubDevice:
 
     @property
     def reason(self) -> str:
-        """Why it is not online, as its node or the hub says."""
         conditions = (self.device.get("status") or {}).get("conditions") or []
         return next((str(one["message"]) for one in conditions if one.get("message")), "")
-
-    @property
-    def names(self) -> list[str]:
-        return [str(one["name"]) for one in self.device["spec"].get("properties") or []]
 
     def rows(self) -> list[Row]:
         status = self.device.get("status") or {}
@@ -75,27 +118,19 @@ class HubDevice:
         properties = self.device["spec"].get("properties") or []
         return [row_of(one, twins.get(one["name"]) or {}, self._units.get(one["name"], "")) for one in properties]
 
-    def require(self, names: list[str]) -> None:
-        for name in names:
-            if name not in self.names:
-                known = ", ".join(self.names) or "none"
-                raise Failure(f"device {self.name} has no property {name}; it has: {known}", EXIT_USAGE)
-
     def history(self, name: str) -> list[Any]:
-        """The newest samples of a property, oldest first."""
         path = f"/apis/edgelite.dev/v1/namespaces/{self._namespace}/devices/{self.name}/telemetry"
         found = self._client.request("GET", path, {"property": name, "limit": HISTORY_SAMPLES})["items"]
         return [item["value"] for item in sorted(found, key=lambda item: item["timeMs"])]
 
     def want(self, desired: dict[str, Object]) -> None:
-        """Give properties a desired value (`{"value": …}` and what goes with it), leaving all else as it is."""
         self.require(list(desired))
         properties = [{"name": name, "desired": one} for name, one in desired.items()]
         patch = {"spec": {"properties": properties}}
         self.device = self._client.request("PATCH", self.path, {"fieldValidation": "Strict"}, patch, STRATEGIC)
 
     def follow(self) -> Iterator[None]:
-        """Yields each time that the device has changed; ends where the hub ends the watch."""
+        """Ends where the hub ends the watch."""
         query: Object = {
             "fieldSelector": f"metadata.name={self.name}",
             "resourceVersion": self.device["metadata"]["resourceVersion"],
@@ -111,8 +146,6 @@ class HubDevice:
                 yield
 
     def outcome(self, name: str, wanted: str) -> str | None:
-        """What became of a desired value: "" when the device holds it, a text when it does not take it, None while its
-        node has not said."""
         generation = int(self.device["metadata"].get("generation") or 1)
         status = self.device.get("status") or {}
         twin: Object = next((one for one in status.get("twins") or [] if one["propertyName"] == name), {})

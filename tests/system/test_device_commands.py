@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edgelite_ports.linux.state import State
 from edgelite_sim.site import Site, SiteError
 
 NODE = "node-1"
@@ -18,7 +19,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "meter.yaml"
 
 async def meter_site(site: Site) -> None:
     await site.start_hub()
-    await site.join(NODE, await site.token(), site.node_port, "backoff_cap_ms = 1000\n")
+    await site.join(NODE, await site.token(), site.node_port, "backoff_cap_ms = 1000\nbus = yes\n")
     await site.start_agent(NODE)
     await site.start_meter()
     text = EXAMPLE.read_text().replace("port: 5020", f"port: {site.meter_port}")
@@ -39,6 +40,7 @@ def test_get_watch_and_set(tmp_path: Path) -> None:
             await check_get(site)
             await check_watch(site)
             await check_set(site)
+            await check_local(site)
         finally:
             await site.stop()
 
@@ -82,8 +84,23 @@ async def check_set(site: Site) -> None:
     with pytest.raises(SiteError, match="give PROPERTY=VALUE"):
         await site.command("device", "set", "meter", "demand_period")
     await site.processes[NODE].end(signal.SIGTERM)
-    with pytest.raises(SiteError, match="It stays desired: node-1 writes it when it is back"):
+    with pytest.raises(SiteError, match="It stays desired: node-1 writes it when it can"):
         await site.command("device", "set", "meter", "demand_period=15", "--timeout", "1s")
     await site.start_agent(NODE)
     said = await site.command("device", "set", "meter", "demand_period=15", "--timeout", "1m")
     assert said == "meter/demand_period: ok, the device holds 15\n"
+
+
+async def check_local(site: Site) -> None:
+    """On the node itself, with the hub gone."""
+    await site.processes["hub"].end(signal.SIGKILL)
+    local = ("--local", State(str(site.folder / NODE)).runtime_path(NODE) + "/sockets/bus.sock")
+    assert "demand_period" in await site.command("device", "get", "meter", *local)
+    said = await site.command("device", "set", "meter", "demand_period=20", *local, "--timeout", "1m")
+    assert said == "meter/demand_period: ok, the device holds 20\n"
+    with pytest.raises(SiteError, match="no device default/absent on this node"):
+        await site.command("device", "get", "absent", *local)
+    with pytest.raises(SiteError, match=r"power: .*read-only"):
+        await site.command("device", "set", "meter", "power=3", *local)
+    with pytest.raises(SiteError, match="does not answer"):
+        await site.command("device", "get", "meter", "--local", str(site.folder / "absent.sock"))

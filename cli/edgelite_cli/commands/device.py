@@ -13,7 +13,7 @@ from edgelite_cli.durations import seconds
 from edgelite_cli.failure import Failure, reporting
 from edgelite_cli.live import TREND_WIDTH, Screen, Trends, is_screen
 from edgelite_cli.main import EXIT_FAILED, EXIT_OK, EXIT_USAGE
-from edgelite_cli.twins import HubDevice, Row
+from edgelite_cli.twins import Device, HubDevice, Row
 
 HEADER = ("PROPERTY", "VALUE", "UNIT", "DESIRED", "QUALITY", "READ AT")
 
@@ -23,7 +23,8 @@ EPILOG = """examples:
   edgelite device get meter
   edgelite device watch meter power voltage_l1
   edgelite device set meter demand_period=30
-  edgelite device set boiler setpoint=62.5 --timeout 2m"""
+  edgelite device set boiler setpoint=62.5 --timeout 2m
+  edgelite device get meter --local          on the node itself, offline too"""
 
 
 def cells(row: Row) -> list[str]:
@@ -35,23 +36,33 @@ def troubles(rows: list[Row]) -> list[str]:
     return [f"{row.name}: {row.error}" for row in rows if row.error]
 
 
-def headline(device: HubDevice) -> str:
+def headline(device: Device) -> str:
     reason = f"  ({device.reason})" if device.reason and device.state != "online" else ""
     state = device.state
     style = output.COLOURS.get(state)
     return f"{device.name}  {output.paint(state, style) if style else state}{reason}\n"
 
 
-def chosen(device: HubDevice, names: list[str]) -> list[Row]:
+def chosen(device: Device, names: list[str]) -> list[Row]:
     return [row for row in device.rows() if not names or row.name in names]
 
 
-def loaded(given: argparse.Namespace) -> HubDevice:
-    client = options.connect(given)
-    device = HubDevice(client, options.namespace(given, client), given.device.removeprefix("device/"))
+def loaded(given: argparse.Namespace) -> Device:
+    device = found_here(given) if given.local is not None else found_at_hub(given)
     device.load()
     device.require([name.partition("=")[0] for name in given.properties])
     return device
+
+
+def found_at_hub(given: argparse.Namespace) -> Device:
+    client = options.connect(given)
+    return HubDevice(client, options.namespace(given, client), given.device.removeprefix("device/"))
+
+
+def found_here(given: argparse.Namespace) -> Device:
+    from edgelite_cli.node_device import NodeDevice
+
+    return NodeDevice(given.local, given.namespace or "default", given.device.removeprefix("device/"))
 
 
 # ---- get
@@ -86,12 +97,12 @@ def watch(given: argparse.Namespace) -> int:
         device.load()
 
 
-def drawing(names: list[str], trends: Trends) -> Callable[[HubDevice], None]:
+def drawing(names: list[str], trends: Trends) -> Callable[[Device], None]:
     """Draws all of it over itself, with the course of each number."""
     screen = Screen()
     drawn: dict[str, int] = {}
 
-    def draw(device: HubDevice) -> None:
+    def draw(device: Device) -> None:
         rows = chosen(device, names)
         for row in rows:
             if drawn.setdefault(row.name, row.time_ms) != row.time_ms:
@@ -104,11 +115,11 @@ def drawing(names: list[str], trends: Trends) -> Callable[[HubDevice], None]:
     return draw
 
 
-def lines(names: list[str]) -> Callable[[HubDevice], None]:
+def lines(names: list[str]) -> Callable[[Device], None]:
     """One line for each change, for pipes and logs."""
     told: dict[str, Row] = {}
 
-    def draw(device: HubDevice) -> None:
+    def draw(device: Device) -> None:
         for row in chosen(device, names):
             if told.get(row.name) != row and (row.time_ms or row.error):
                 told[row.name] = row
@@ -143,7 +154,7 @@ def set_values(given: argparse.Namespace) -> int:
     return settle(device, {name: value for name, value in wanted.items() if value}, timeout_s)
 
 
-def settle(device: HubDevice, wanted: dict[str, str], timeout_s: int) -> int:
+def settle(device: Device, wanted: dict[str, str], timeout_s: int) -> int:
     """Say what becomes of each value as soon as the node has told; the exit code."""
     deadline_s = time.monotonic() + timeout_s
     waiting, code = dict(wanted), EXIT_OK
@@ -163,17 +174,17 @@ def settle(device: HubDevice, wanted: dict[str, str], timeout_s: int) -> int:
     return code
 
 
-def tell(device: HubDevice, name: str, value: str, problem: str) -> None:
+def tell(device: Device, name: str, value: str, problem: str) -> None:
     mark = output.paint("failed", "red") if problem else output.paint("ok", "green")
     output.say(f"{device.name}/{name}: {mark}, {problem or 'the device holds ' + value}\n")
 
 
-def tell_waiting(device: HubDevice, waiting: dict[str, str], timeout_s: int) -> None:
-    node = device.device["spec"].get("nodeName") or "its node"
+def tell_waiting(device: Device, waiting: dict[str, str], timeout_s: int) -> None:
+    node = device.node or "its node"
     for name, value in waiting.items():
         sys.stderr.write(
             f"edgelite: {device.name}/{name}: nothing heard of {value} within {timeout_s} s. It stays desired: {node} "
-            f"writes it when it is back (edgelite get nodes; edgelite device watch {device.name})\n"
+            f"writes it when it can (edgelite get nodes; edgelite device watch {device.name})\n"
         )
 
 
@@ -185,6 +196,8 @@ def add_device(made: argparse.ArgumentParser, properties: str, count: str) -> No
     made.add_argument("properties", nargs=count, metavar=properties, help="of the device")
     options.add_kubeconfig(made)
     options.add_namespace(made)
+    text = "ask the agent of this machine, without a hub (agent.conf: bus = yes); SOCKET: which agent's, if several"
+    made.add_argument("--local", metavar="SOCKET", nargs="?", const="", help=text)
 
 
 def build() -> argparse.ArgumentParser:
