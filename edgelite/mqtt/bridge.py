@@ -142,6 +142,7 @@ class Bridge(Channel, SessionOwner):
         return b"" if self._session is None else self._session.data_to_send(size_bytes_max)
 
     def closed(self, reason: str, now_ms: int) -> None:
+        self._hear_out(now_ms)
         self._reason = self._reason or reason
         self._fire(LOST, now_ms)
 
@@ -172,6 +173,14 @@ class Bridge(Channel, SessionOwner):
             return self._again.pop(0)
         message = self._queue.take()
         return None if message is None else Message(self._prefix + message.topic, message.payload)
+
+    def _hear_out(self, now_ms: int) -> None:
+        """A broker that refuses says why, and closes."""
+        if self._session is not None and self.state in (GREETING, LIVE):
+            try:
+                self._session.step(now_ms)
+            except ProtocolError as error:
+                self._reason = error.text
 
     # ---- the machine
 

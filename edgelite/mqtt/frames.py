@@ -54,7 +54,7 @@ class PacketReader:
         if first >> 4 == PUBLISH:
             return self._publish(start, size_bytes)
         form = _FORMS.get(first >> 4)
-        if form is None or form != (first, size_bytes):
+        if form != (first, size_bytes) or start > 2:  # umqtt takes such a length in one byte, and asserts it
             raise ProtocolError("mqtt_packet", "no packet of a broker is %02x with %d bytes" % (first, size_bytes))
         if len(self._buffer) < start + size_bytes:
             return None

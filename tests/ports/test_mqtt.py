@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_an_application_updates_a_twin_over_mosquitto(hub: HubPeer, broker: Mosq
     broker.publish(METER + "twin/update", json.dumps(update))
     for rest in ("result", "delta"):
         topic = METER + "twin/update/" + rest
-        wait_until(lambda topic=topic: listener.payloads(topic), what=lambda: (listener.heard, site.log()))  # type: ignore[misc]
+        wait_until(partial(listener.payloads, topic), what=lambda: (listener.heard, site.log()))
     result = json.loads(listener.payloads(METER + "twin/update/result")[0])
     assert result["event_id"] == "e-1"
     assert result["twin"]["limit"]["expected"]["value"] == "7"

@@ -213,6 +213,7 @@ HOSTILE = (
     b"\xff\xff\xff\xff\xff",
     b"\x20\x80\x80\x80\x80\x01",
     b"\x20\x03\0\0\0",
+    b"\x20\x82\0\0\0",
     b"\x20\x02\2\0",
     b"\x20\x02\1\5",
     b"\x20\x02\0\x06",
@@ -323,6 +324,12 @@ def test_refusals_are_told_in_words():
         assert world.is_closing()
         world.lose("closed")
         assert world.logs() == ["mqtt: no broker at broker.example:1883: " + words]
+        world.now_ms += 100_000
+        world.open()
+        world.logs()
+        world.bridge.received(b"\x20\x02\0\3", world.now_ms)
+        world.lose()
+        assert world.logs() == ["mqtt: no broker at broker.example:1883: it is not available"], "said with its end"
     world = World()
     world.open()
     world.say(b"\x20\x02\0\0")
