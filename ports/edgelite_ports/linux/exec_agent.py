@@ -2,13 +2,15 @@
 
 `-S` leaves out `site`, which a virtual environment makes cost up to 4 MB; `-I` keeps the environment and the
 current directory from changing what is loaded. What `site` would have found is handed over instead: the
-directories that hold the rooms, which works from a checkout, an editable install, a wheel and a bundle.
+directories that hold the rooms, which works from a checkout, an editable install, a wheel and a bundle; and behind
+all others the one that holds pyserial, where it is another one.
 """
 
 import os
 import sys
 
 PACKAGES = ("edgelite", "edgelite_protocol", "edgelite_drivers", "edgelite_ports")
+OPTIONAL_PACKAGE = "serial"
 BOOT = "agent_boot.py"
 
 
@@ -23,10 +25,21 @@ def room_paths() -> "list[str]":
     return paths
 
 
+def optional_path(rooms: "list[str]") -> str:
+    """Where the optional package is; "" where it is not installed, or beside a room."""
+    from importlib.util import find_spec  # not where the agent itself asks for the rooms
+
+    spec = find_spec(OPTIONAL_PACKAGE)
+    path = os.path.dirname(os.path.dirname(os.path.abspath(spec.origin))) if spec and spec.origin else ""
+    return "" if path in rooms else path
+
+
 def command(arguments: "list[str]") -> "list[str]":
     """The agent's command line, as exec wants it; `arguments` are those after `edgelite agent`."""
     boot = os.path.join(os.path.dirname(os.path.abspath(__file__)), BOOT)
-    return [sys.executable, "-S", "-I", boot, os.pathsep.join(room_paths()), *arguments]
+    rooms = room_paths()
+    paths = os.pathsep.join(rooms) + os.pathsep * 2 + optional_path(rooms)
+    return [sys.executable, "-S", "-I", boot, paths, *arguments]
 
 
 def exec_agent(arguments: "list[str]") -> int:

@@ -199,6 +199,7 @@ class SimulatedLine:
         with self._lock:
             self._ours, self._theirs = os.openpty()
             tty.setraw(self._theirs)
+            os.set_blocking(self._ours, False)
             self.link.symlink_to(os.ttyname(self._theirs))
 
     def unplug(self) -> None:

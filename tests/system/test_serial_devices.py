@@ -1,0 +1,122 @@
+"""The documented examples of serial devices, against simulated instruments on pseudo terminals, by the agent of either
+runtime and a hub."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from edgelite_sim.devices.instruments import Gps, Meter, Scale, SimulatedLine
+from edgelite_sim.site import Site
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ports"))
+import micropython_site
+
+NODE = "node-1"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+DEVICES = "/apis/devices.kubeedge.io/v1beta1/namespaces/default/devices"
+Scene = Callable[[Site], Any]
+
+
+@pytest.fixture(params=["cpython", "micropython"])
+def play(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Scene], None]:
+    async def staged(scene: Scene) -> None:
+        site = Site(tmp_path)
+        if request.param == "micropython":
+            site.agent_words = micropython_site.agent_words()
+        try:
+            await site.start_hub()
+            await site.join(NODE, await site.token(), site.node_port, "backoff_cap_ms = 1000\n")
+            await site.start_agent(NODE)
+            await scene(site)
+        finally:
+            await site.stop()
+
+    return lambda scene: asyncio.run(staged(scene))
+
+
+def example(name: str, path: Path) -> str:
+    """As it is documented, but for the line's name and quicker cycles."""
+    documents = list(yaml.safe_load_all((EXAMPLES / f"{name}.yaml").read_text()))
+    spec = documents[-1]["spec"]
+    spec["protocol"]["configData"]["serialPort"] = str(path)
+    for one in spec["properties"]:
+        one["collectCycle"] = min(one["collectCycle"], 1000)
+    return str(yaml.safe_dump_all(documents))
+
+
+def reported(site: Site, device: str) -> dict[str, str]:
+    status = site.get(f"{DEVICES}/{device}").get("status") or {}
+    return {
+        one["propertyName"]: one["reported"]["value"]
+        for one in status.get("twins") or []
+        if (one.get("reported") or {}).get("value")
+    }
+
+
+def state(site: Site, device: str) -> str:
+    return str((site.get(f"{DEVICES}/{device}").get("status") or {}).get("state"))
+
+
+def test_the_three_examples(play: Callable[[Scene], None], tmp_path: Path) -> None:
+    gps, scale, meter = Gps(0.2), Scale(), Meter()
+
+    async def scene(site: Site) -> None:
+        for name in ("gps", "scale", "electricity-meter"):
+            await site.apply(f"{name}.yaml", example(name, tmp_path / name))
+
+        await site.until("the place is there", lambda: len(reported(site, "gps")) == 6)
+        place = reported(site, "gps")
+        assert abs(float(place["latitude"]) - 48.1173) < 1e-5 and abs(float(place["longitude"]) - 11.516667) < 1e-5
+        assert (place["altitude"], place["satellites"], place["valid"]) == ("545.4", "8", "true")
+
+        await site.until("the scale is read", lambda: len(reported(site, "scale")) == 3)
+        assert reported(site, "scale")["weight"] == "1.234"
+        await site.until("the target weight is set", lambda: scale.target_kg == 1.5)
+        await site.until("and reported", lambda: reported(site, "scale")["target"] == "1.5")
+
+        await site.until("the meter is read", lambda: len(reported(site, "electricity-meter")) == 4)
+        assert reported(site, "electricity-meter") == {
+            "energy_import": "1234.5",
+            "energy_export": "17.25",
+            "voltage_l1": "229.8",
+            "number": "12345678",
+        }
+        assert meter.bauds[:3] == [300, 300, 9600], "the sign-on, its acknowledgement, the data"
+        await site.until("it is read again, from 300 baud on", lambda: meter.readouts >= 2 and 300 in meter.bauds[3:])
+
+    with (
+        SimulatedLine(gps, tmp_path / "gps"),
+        SimulatedLine(scale, tmp_path / "scale"),
+        SimulatedLine(meter, tmp_path / "electricity-meter"),
+    ):
+        play(scene)
+
+
+def test_a_line_is_unplugged_and_comes_back_under_its_name(play: Callable[[Scene], None], tmp_path: Path) -> None:
+    gps = Gps(0.2)
+
+    async def scene(site: Site) -> None:
+        await site.apply("gps.yaml", example("gps", tmp_path / "gps"))
+        await site.until("it is online", lambda: state(site, "gps") == "online")
+        line.unplug()
+        await site.until("it is offline", lambda: state(site, "gps") == "offline", timeout_s=40)
+        gps.latitude = -33.5
+        line.plug()
+
+        def is_there() -> bool:
+            return state(site, "gps") == "online" and float(reported(site, "gps")["latitude"]) == -33.5
+
+        begun_s = time.monotonic()
+        await site.until("it is back", is_there, timeout_s=60)
+        assert time.monotonic() - begun_s < 60
+
+    with SimulatedLine(gps, tmp_path / "gps") as line:
+        play(scene)
