@@ -1,4 +1,4 @@
-"""What goes between a local process and the bus (SPEC.md, section 19): frames of a byte stream, a CBOR map in each."""
+"""What goes between a local process and the bus (SPEC.md, section 20): frames of a byte stream, a CBOR map in each."""
 
 from edgelite.bus.bus import PAYLOAD_BYTES_MAX
 from edgelite.bus.topics import TOPIC_BYTES_MAX
