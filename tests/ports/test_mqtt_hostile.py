@@ -24,7 +24,7 @@ from hub_peer import HubPeer
 from test_agent import SITES
 
 DELAY_MS_MAX = 50
-SCENE_S = 0.7
+SCENE_S = 0.4
 ACCEPTED = b"\x20\x02\0\0"
 
 
@@ -73,17 +73,17 @@ SCENES: dict[str, Callable[[socket.socket], None]] = {
     "noise": lambda one: stay(one, NOISE),
     "noise behind the answer": lambda one: stay(one, ACCEPTED + NOISE),
     "a length of five bytes": lambda one: stay(one, ACCEPTED + b"\x30\xff\xff\xff\xff\xff"),
-    "256 MB announced": lambda one: stay(one, ACCEPTED + b"\x30\xff\xff\xff\x7f\0\1x" + bytes(4_000_000)),
-    "a topic of 64 KB": lambda one: stay(one, ACCEPTED + b"\x30\xff\xff\xff\x7f\xff\xff" + b"x" * 2_000_000),
+    "256 MB announced": lambda one: stay(one, ACCEPTED + b"\x30\xff\xff\xff\x7f\0\1x" + bytes(1_000_000)),
+    "a topic of 64 KB": lambda one: stay(one, ACCEPTED + b"\x30\xff\xff\xff\x7f\xff\xff" + b"x" * 1_000_000),
     "refuses": lambda one: stay(one, b"\x20\x02\0\5"),
     "answers with the wrong form": lambda one: stay(one, b"\x20\x05\0\0\0\0\0"),
     "a SUBACK for nothing": lambda one: stay(one, ACCEPTED + b"\x90\x03\x77\x77\1"),
     "drops in the middle": lambda one: drop(one, ACCEPTED + message(b"1")[:20]),
     "resets": with_reset,
     "drips": lambda one: drip(one, ACCEPTED + message(b"drip", 1) * 5),
-    "floods": lambda one: stay(one, ACCEPTED + message(b"") * 100_000),
-    "floods with what no packet is shorter than": lambda one: stay(one, ACCEPTED + b"\x30\3\0\1x" * 200_000),
-    "floods and reads no answer": lambda one: stay(one, ACCEPTED + message(b"", 1) * 50_000, reads=False),
+    "floods": lambda one: stay(one, ACCEPTED + message(b"") * 10_000),
+    "floods with what no packet is shorter than": lambda one: stay(one, ACCEPTED + b"\x30\3\0\1x" * 20_000),
+    "floods and reads no answer": lambda one: stay(one, ACCEPTED + message(b"", 1) * 10_000, reads=False),
     "refuses what it must not": lambda one: stay(one, b"\xd0\0" * 30_000),
 }
 
