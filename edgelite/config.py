@@ -23,6 +23,9 @@ MQTT_PORT = 1883
 MQTT_TEXT_BYTES_MAX = 255
 MQTT_PREFIX_BYTES_MAX = 64  # the filters that a broker is asked for have 122 bytes in all
 LINES_MAX = 16  # serial lines of one gateway
+DRIVERS_MAX = 32  # of others, beside those that edgelite brings
+DRIVER_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_"
+DRIVER_NAME_LENGTH_MAX = 64
 BAUD_MIN, BAUD_MAX = 9600, 4_000_000  # slower, one frame takes longer than a silent link is waited for
 ADDRESS_MAX = 254
 HUBS_MAX = 8  # addresses of one hub; each is tried in turn
@@ -36,6 +39,14 @@ class SerialSettings:
         self.path = path
         self.baud = baud
         self.address = address
+
+
+class DriverSource:
+    """Where a driver of others comes from: a module, or the words of a command that is its process."""
+
+    def __init__(self, module: str, command: "list[str]") -> None:
+        self.module = module
+        self.command = command
 
 
 class Config:
@@ -63,6 +74,9 @@ class Config:
         self.mqtt_password = b""  # what the port read there
         self.mqtt_prefix = ""  # in front of each topic at the broker
         self.mqtt_qos = 1  # of what is published there
+        self.drivers: dict[str, DriverSource] = {}  # of others, by name
+        self.driver_path: list[str] = []  # directories that their modules are in
+        self.driver_python = ""  # the interpreter for drivers that run in a process of their own
         self.log_level = "info"
 
     def journal_limits(self) -> JournalLimits:
@@ -171,6 +185,44 @@ def _line_address(text: str) -> int:
     return int(text)
 
 
+def is_driver_name(name: str) -> bool:
+    return 0 < len(name) <= DRIVER_NAME_LENGTH_MAX and all(one in DRIVER_NAME_CHARACTERS for one in name)
+
+
+def _drivers(text: str) -> "dict[str, DriverSource]":
+    """ "name:module", "name:process:command word word"."""
+    drivers: dict[str, DriverSource] = {}
+    for part in text.split(","):
+        name, _, source = part.strip().partition(":")
+        kind, _, command = source.partition(":")
+        words = command.split() if kind.strip() == "process" else []
+        module = "" if words else source.strip()
+        is_module = bool(module) and all(is_module_part(one) for one in module.split("."))
+        if not is_driver_name(name) or name in drivers or not (words or is_module):
+            raise ValueError("drivers are name:module or name:process:command, each name once: not " + part.strip())
+        drivers[name] = DriverSource(module, words)
+    if len(drivers) > DRIVERS_MAX:
+        raise ValueError("at most %d drivers" % DRIVERS_MAX)
+    return drivers
+
+
+def is_module_part(name: str) -> bool:
+    return bool(name) and not name[0].isdigit() and all(one in DRIVER_NAME_CHARACTERS for one in name.lower())
+
+
+def _directories(text: str) -> "list[str]":
+    paths = [part.strip() for part in text.split(",") if part.strip()]
+    if not paths or not all(path.startswith("/") for path in paths):
+        raise ValueError("absolute paths, separated by commas, are needed")
+    return paths
+
+
+def _program(text: str) -> str:
+    if not text:
+        raise ValueError("the name or path of a Python is needed")
+    return text
+
+
 _KEYS: "dict[str, tuple[str, Callable[[str], object]]]" = {
     "node": ("node", _name),
     "hub": ("hubs", _addresses),
@@ -190,6 +242,9 @@ _KEYS: "dict[str, tuple[str, Callable[[str], object]]]" = {
     "mqtt_password_file": ("mqtt_password_file", _mqtt_text),
     "mqtt_prefix": ("mqtt_prefix", _mqtt_prefix),
     "mqtt_qos": ("mqtt_qos", _mqtt_qos),
+    "drivers": ("drivers", _drivers),
+    "driver_path": ("driver_path", _directories),
+    "driver_python": ("driver_python", _program),
     "log_level": ("log_level", _level),
 }
 

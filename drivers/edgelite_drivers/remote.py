@@ -31,8 +31,7 @@ RECONNECT_MS_MIN = 500  # it is on this machine
 RECONNECT_MS_MAX = 10_000
 OPEN_MS = 20_000  # a framework needs so long to load on the slowest of nodes, from when the connection is wanted
 HELLO_MS = 10_000
-PING_MS = 10_000  # after the last that it said
-PONG_MS = 10_000  # without a sign of life for this long after a ping it hangs
+PING_MS = 10_000  # after the last that it said; without a sign of life for as long again it hangs
 REQUEST_MS = 60_000  # a driver has timeouts of its own; this one is for one that forgets a request
 RESULTS_MAX = 1024  # that wait to be taken: more than one piece of received bytes can hold
 OUTPUT_BYTES_MAX = 256 * 1024  # to a process that reads slower than it is asked
@@ -60,6 +59,33 @@ def raw_visitor(config: object, property: "dict[int, object]") -> Raw:
     return Raw(config, str(property.get(messages.PROPERTY_TYPE, "")))
 
 
+class ProcessDriver:
+    """A driver of others that has no half in the agent: agent.conf says `drivers = name:process:command`. Its program
+    checks the configurations; where a property has `listen: true`, the device is listened to."""
+
+    def __init__(self, name: str, command: "list[str]") -> None:
+        self.NAME = name
+        self.COMMAND = command
+
+    def check_protocol(self, config: object) -> Raw:
+        return raw_protocol(config)
+
+    def check_visitor(self, config: object, property: "dict[int, object]") -> Raw:
+        return raw_visitor(config, property)
+
+    def target(self, protocol: object) -> "tuple[str, str]":
+        return "driver", self.NAME
+
+    def make_bus(self, target: object, random_bytes: "Callable[[int], bytes]") -> "RemoteBus":
+        return RemoteBus(self.NAME, random_bytes)
+
+    def same_value(self, visitor: object, one: object, other: object) -> bool:
+        return one == other
+
+    def listens(self, visitor: "Any") -> bool:
+        return visitor.raw.get("listen") is True
+
+
 class _Asked:
     """A request that has no result yet, or one that listens."""
 
@@ -71,11 +97,17 @@ class _Asked:
 
 class RemoteBus(Bus):
     """`name` is what the other half calls itself in its hello. `is_hung`: it was given up because it says nothing,
-    and only its end will help."""
+    and only its end will help. `failure`: why the channel closed last. A driver whose calls block for long says a
+    larger `ping_ms`: after the last that the other half said it is pinged, and after as long again it hangs."""
 
     def __init__(
-        self, name: str, random_bytes: "Callable[[int], bytes]", frame_bytes_max: int = frames.FRAME_BYTES_MAX
+        self,
+        name: str,
+        random_bytes: "Callable[[int], bytes]",
+        frame_bytes_max: int = frames.FRAME_BYTES_MAX,
+        ping_ms: int = PING_MS,
     ) -> None:
+        self._ping_ms = ping_ms
         self.is_hung = False
         self._name = name
         self._frame_bytes_max = frame_bytes_max
@@ -85,7 +117,7 @@ class RemoteBus(Bus):
         self._results: list[Result] = []
         self._output = b""
         self._messages: frames.Messages | None = None  # while the channel is open
-        self._failure = ""
+        self.failure = ""
         self._must_close = ""
         self._reopen_ms = 0
         self._hello_ms = 0  # until when it must have said hello
@@ -96,14 +128,14 @@ class RemoteBus(Bus):
 
     def submit(self, request: Request, now_ms: int) -> None:
         if self._messages is None and now_ms < self._reopen_ms:
-            self._fail(request, self._failure, False, now_ms)
+            self._fail(request, self.failure, False, now_ms)
         else:
             self._take(frames.REQUEST, request, self._asked, now_ms)
 
     def listen(self, request: Request, now_ms: int) -> None:
         self._take(frames.LISTEN, request, self._listening, now_ms)
         if self._messages is None and now_ms < self._reopen_ms:
-            self._fail(request, self._failure, False, now_ms)
+            self._fail(request, self.failure, False, now_ms)
 
     def ignore(self, number: int, now_ms: int) -> None:
         if self._listening.pop(number, None) is not None and self._is_greeted():
@@ -161,15 +193,15 @@ class RemoteBus(Bus):
         return data
 
     def closed(self, reason: str, now_ms: int) -> None:
-        self._failure = self._must_close or "no connection to driver %s: %s" % (self._name, reason)
+        self.failure = self._must_close or "no connection to driver %s: %s" % (self._name, reason)
         self._messages = None
         self._output = b""
         self._reopen_ms = now_ms + self._backoff.pause_ms()
         for asked in self._asked.values():
-            self._fail(asked.request, self._failure, False, now_ms)
+            self._fail(asked.request, self.failure, False, now_ms)
         self._asked = {}
         for asked in self._listening.values():
-            self._fail(asked.request, self._failure, False, now_ms)
+            self._fail(asked.request, self.failure, False, now_ms)
 
     # ---- inside
 
@@ -269,14 +301,14 @@ class RemoteBus(Bus):
                 self._give_up("said no hello within %d ms" % HELLO_MS)
             return self._hello_ms
         if self._pinged_ms is not None:
-            if now_ms >= self._pinged_ms + PONG_MS:
-                self._give_up("hangs: no answer to a ping within %d ms" % PONG_MS)
-            return self._pinged_ms + PONG_MS
-        if now_ms >= self._heard_ms + PING_MS:
+            if now_ms >= self._pinged_ms + self._ping_ms:
+                self._give_up("hangs: no answer to a ping within %d ms" % self._ping_ms)
+            return self._pinged_ms + self._ping_ms
+        if now_ms >= self._heard_ms + self._ping_ms:
             self._pinged_ms = now_ms
             self._output += frames.numbered(frames.PING, now_ms & 0xFFFFFFFF)
-            return now_ms + PONG_MS
-        return self._heard_ms + PING_MS
+            return now_ms + self._ping_ms
+        return self._heard_ms + self._ping_ms
 
     def _give_up(self, why: str) -> None:
         self.is_hung = True

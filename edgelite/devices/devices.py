@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from edgelite.context import Context
+    from edgelite.devices.driver_process import Programs
     from edgelite.devices.hub_loss import HubLoss
     from edgelite.devices.lines import Line
     from edgelite.devices.watch import Watcher, Watchers
@@ -31,11 +32,16 @@ def load_driver(name: str) -> "Any":
 class Devices:
     """`set_desired` and `step` are called by the node; buses are opened by effects, and the port feeds them."""
 
-    def __init__(self, context: "Context", load_driver: "Callable[[str], Any]" = load_driver) -> None:
+    def __init__(
+        self,
+        context: "Context",
+        load_driver: "Callable[[str], Any]" = load_driver,
+        programs: "Callable[[], Programs] | None" = None,
+    ) -> None:
         self._context = context
         self._load_driver = load_driver
         self._devices: dict[str, Device] = {}
-        self._lines = Lines(context.emit, context.random_bytes)
+        self._lines = Lines(context.emit, context.random_bytes, programs)
         self._drivers: dict[str, GuardedDriver] = {}
         self._last_number = 0
         self._watchers: Watchers | None = None
@@ -57,7 +63,7 @@ class Devices:
         try:
             config = parse_device(device, self._driver(device))
             config.heard = config.driver.heard(config.properties)
-            line = self._lines.acquire(config.driver, config.protocol)
+            line = self._lines.acquire(config.driver, config.protocol, now_ms)
         except ConfigurationError as error:
             known.refuse(str(error), now_ms)
         else:
@@ -67,7 +73,7 @@ class Devices:
         if old_line is not None:
             if known.line is not old_line:
                 old_line.forget(known)
-            self._lines.release(old_line)
+            self._lines.release(old_line, now_ms)
         if self._watchers is not None:
             known.watcher = self._watchers
             if is_new:
@@ -166,7 +172,7 @@ class Devices:
         device.forget()
         if line is not None:
             line.forget(device)
-            self._lines.release(line)
+            self._lines.release(line, now_ms)
         if self._watchers is not None:
             self._watchers.device_removed(key)
 

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from edgelite.devices.device import Collection
+    from edgelite.devices.driver_process import Program, Programs
     from edgelite.driver import Request
 
 AGAIN_MS_MIN = 1_000  # until a bus that failed is made anew; doubled with each failure
 AGAIN_MS_MAX = 300_000
+PROGRAM_MS_MAX = 30_000  # between two tries to speak with a driver's process; its own restarts have a backoff as well
 HEALTHY_MS = 600_000  # a bus that lasted so long begins the row of failures anew
 REOPEN_MS = 50  # between the end of a channel and the next Open, whatever the bus wants
 RESULTS_MAX = 4_096  # that a bus has at once: more than its requests and a burst of what it listens to
@@ -49,6 +51,8 @@ class Line(Channel):
         self._made_ms: int | None = None  # when the bus was made, as of its first step
         self._reopen_ms = 0
         self._spins = 0
+        self._program: Program | None = None  # where the bus speaks with a process of the driver's own
+        self._restart_ms: int | None = None  # when its devices try again after its end
 
     # ---- the devices' side
 
@@ -81,6 +85,10 @@ class Line(Channel):
                 break
             collection = self.asked.get(result.number)
             if collection is not None:
+                if result.answered and self._program is not None and self.failure:
+                    self._pause_ms = AGAIN_MS_MIN
+                    self.failure = ""
+                    self._lines.emit(Log("info", "driver %s is back" % self._driver.NAME))
                 if not collection.is_listening:
                     del self.asked[result.number]
                 if result.time_ms is not None and not 0 <= result.time_ms <= now_ms:
@@ -100,7 +108,10 @@ class Line(Channel):
             self._renew(now_ms)
         if self._made_ms is None:
             self._made_ms = now_ms
-        deadline_ms = self._bounded(self._call("step", now_ms, now_ms), now_ms)
+        if self._restart_ms is not None and now_ms >= self._restart_ms:
+            self._restart_ms = None
+            self.is_renewed = True
+        deadline_ms = earlier(self._bounded(self._call("step", now_ms, now_ms), now_ms), self._restart_ms)
         if not self.is_asked:
             return earlier(deadline_ms, self._open(now_ms))
         if not self.is_closing:
@@ -133,7 +144,37 @@ class Line(Channel):
         self.is_asked = False
         self.is_closing = False
         self._reopen_ms = now_ms + REOPEN_MS
-        self._call("closed", now_ms, reason, now_ms)
+        if self._program is None:
+            self._call("closed", now_ms, reason, now_ms)
+        else:
+            self._lose_program(self._program, reason, now_ms)
+
+    # ---- a driver's own process
+
+    def run(self, program: "Program", now_ms: int) -> None:
+        self._program = program
+        program.begin(now_ms)
+
+    def release(self, now_ms: int) -> None:
+        """No device is on it any more."""
+        self.close()
+        if self._program is not None:
+            self._program.end(now_ms)
+
+    def _lose_program(self, program: "Program", reason: str, now_ms: int) -> None:
+        """The process is gone, or hangs: all devices are offline at once, and read again when it may be back."""
+        if getattr(self.bus, "is_hung", False) is True:
+            program.kill()
+        self._call("closed", now_ms, program.trouble() or reason, now_ms)
+        if self.bus is None:
+            return
+        failure = str(getattr(self.bus, "failure", "") or reason)
+        if failure != self.failure:
+            self._lines.emit(Log("warning", failure + "; its devices are offline"))
+        self.failure = failure
+        self.is_lost = True
+        self._restart_ms = now_ms + self._pause_ms
+        self._pause_ms = min(2 * self._pause_ms, PROGRAM_MS_MAX)
 
     # ---- inside
 
@@ -236,13 +277,21 @@ def _key_of_map(settings: "dict[str, Any]") -> object:
 
 
 class Lines:
-    def __init__(self, emit: "Callable[[object], None]", random_bytes: "Callable[[int], bytes]") -> None:
+    """`programs()` makes what runs the processes of drivers; it is called when a device needs one."""
+
+    def __init__(
+        self,
+        emit: "Callable[[object], None]",
+        random_bytes: "Callable[[int], bytes]",
+        programs: "Callable[[], Programs] | None" = None,
+    ) -> None:
+        self._programs = programs
         self.emit = emit
         self.random_bytes = random_bytes
         self.now_ms = 0  # of the last step
         self._lines: dict[tuple[str, object], Line] = {}
 
-    def acquire(self, driver: "Any", protocol: object) -> Line:
+    def acquire(self, driver: "Any", protocol: object, now_ms: int = 0) -> Line:
         """The line of a device; devices with an equal target share it. ConfigurationError where the driver has none."""
         target = driver.target(protocol)
         key = key_of(driver, target)
@@ -251,15 +300,20 @@ class Lines:
         except TypeError as error:  # a list in it
             raise ConfigurationError("protocol", fault_text(driver.NAME, "target", error)) from error
         if line is None:
-            line = self._lines[key] = Line(self, key, driver, target)
+            line = Line(self, key, driver, target)
+            if target[0] == "driver" and self._programs is not None:
+                program = self._programs().make(driver.NAME, driver.driver)
+                if program is not None:
+                    line.run(program, now_ms)
+            self._lines[key] = line
         line.users += 1
         return line
 
-    def release(self, line: Line) -> None:
+    def release(self, line: Line, now_ms: int = 0) -> None:
         line.users -= 1
         if line.users == 0:
             del self._lines[line.key]
-            line.close()
+            line.release(now_ms)
 
     def results(self, now_ms: int) -> "list[tuple[Collection, Result]]":
         results = []

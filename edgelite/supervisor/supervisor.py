@@ -23,6 +23,7 @@ from edgelite.supervisor.table import (
     IDLE,
     IMPOSSIBLE,
     RUN,
+    RUNNING,
     STARTED,
     STARTING,
     STATE_NAMES,
@@ -44,7 +45,7 @@ from edgelite.supervisor.unit import (
     container_name_of,
     unit_name,
 )
-from edgelite.supervisor.workload import RUNTIME_PROCESS, Workload, uid_of, uid_of_key
+from edgelite.supervisor.workload import OWN_PREFIX, RUNTIME_PROCESS, Workload, uid_of, uid_of_key
 from edgelite_protocol.errors import CorruptionError, MisuseError
 from edgelite_protocol.messages import CONTAINER_SIZE_BYTES, LANE_STATE
 
@@ -101,6 +102,30 @@ class Supervisor:
     def set_desired(self, key: str, form: "dict[int, object] | None", now_ms: int) -> None:
         """The workload of a feed entry; None where the entry was deleted."""
         uid = uid_of_key(key) if form is None else uid_of(form)
+        if not uid.startswith(OWN_PREFIX):
+            self._set(uid, form, now_ms)
+
+    def set_own(self, uid: str, form: "dict[int, object] | None", now_ms: int) -> None:
+        """A workload of the node's own, whose uid begins with OWN_PREFIX; None ends it. No report tells of it."""
+        if form is not None or uid in self._workloads:
+            self._set(uid, form, now_ms)
+
+    def kill_own(self, uid: str) -> None:
+        """Kill what runs of it; the restart policy says what comes next."""
+        workload = self._workloads.get(uid)
+        for unit in workload.units.values() if workload else ():
+            if unit.state == RUNNING:
+                self._context.emit(SignalUnit(unit.name, unit.runtime, SIGNAL_KILL))
+
+    def trouble_of(self, uid: str) -> str:
+        """Why what should run of it waits, for a person; "" where it runs, or nothing is known yet."""
+        workload = self._workloads.get(uid)
+        for unit in workload.units.values() if workload else ():
+            if unit.state == BACKOFF and unit.last_end is not None:
+                return unit.last_end.message
+        return ""
+
+    def _set(self, uid: str, form: "dict[int, object] | None", now_ms: int) -> None:
         workload = self._workloads.get(uid)
         if workload is None:
             workload = self._workloads[uid] = Workload(uid, form)
@@ -290,7 +315,8 @@ class Supervisor:
         if workload.shall_run() or workload.units or workload.uid not in self._workloads:
             return
         del self._workloads[workload.uid]
-        self._context.report(LANE_STATE, status.gone_body(workload.uid), "w/" + workload.uid)
+        if not workload.is_own:
+            self._context.report(LANE_STATE, status.gone_body(workload.uid), "w/" + workload.uid)
         self._context.emit(RemoveWorkload(workload.uid))
 
     def _units_that_need(self, digest: bytes) -> "list[Unit]":
@@ -394,7 +420,7 @@ class Supervisor:
     def _report(self, now_ms: int) -> None:
         for uid in sorted(self._workloads):
             workload = self._workloads[uid]
-            if workload.changed and workload.known:
+            if workload.changed and workload.known and not workload.is_own:
                 workload.changed = False
                 body = status.workload_body(workload, self._context.clock.time(now_ms), self._cannot(workload))
                 self._context.report(LANE_STATE, body, "w/" + uid)

@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edgelite.supervisor.unit import Unit
 
+OWN_PREFIX = "edgelite-driver-"  # of the uids of the node's own workloads; the hub's are UUIDs
 RUNTIME_PROCESS = "process"  # where a form, or a record of an earlier agent, names none
 _GRACE_MS_DEFAULT = 30000  # Kubernetes' terminationGracePeriodSeconds, for one whose form was never seen here
 
@@ -23,6 +24,7 @@ class Workload:
 
     def __init__(self, uid: str, form: "dict[int, object] | None") -> None:
         self.uid = uid
+        self.is_own = uid.startswith(OWN_PREFIX)  # the hub knows nothing of it
         self.form: dict[int, object] = {} if form is None else form
         self.known = form is not None
         self.removed = form is None  # the hub wants it no more

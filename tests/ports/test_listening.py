@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import stat
@@ -181,10 +180,23 @@ def test_a_local_connection_is_opened(start: Start, tmp_path: Path, kind: str) -
 
 
 def test_a_local_connection_that_cannot_be(start: Start, tmp_path: Path) -> None:
-    for name, reason in (("none", "no such file or directory"), ("dead", "connection refused")):
-        with socket.socket(socket.AF_UNIX) as earlier:
-            earlier.bind(str(tmp_path / "driver-dead.sock"))
-        peer = start("open", str(tmp_path), "driver", name)
+    dead = tmp_path / "dead.sock"
+    with socket.socket(socket.AF_UNIX) as earlier:
+        earlier.bind(str(dead))
+    for path, reason in ((tmp_path / "none", "no such file or directory"), (dead, "connection refused")):
+        peer = start("open", str(tmp_path), "unix", str(path))
         told = [line_of(peer) for _ in range(3)]
         assert sorted(told) == sorted(["begun", "received:", "closed: " + reason]), told
-        os.unlink(tmp_path / "driver-dead.sock")
+
+
+def test_a_drivers_process_may_listen_a_little_later(start: Start, tmp_path: Path) -> None:
+    peer = start("open", str(tmp_path), "driver", "late")
+    assert line_of(peer) == "begun"
+    time.sleep(0.4)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "driver-late.sock"))
+        listening.listen()
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.recv(100) == b"hello"
+    assert line_of(peer).startswith("opened: ")

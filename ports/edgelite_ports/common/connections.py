@@ -30,6 +30,8 @@ SEND_BYTES_MAX = 4096  # one frame of the default size, and one small TLS record
 # Little is left waiting in the kernel: a socket is writable only while fewer than these are unsent, so what the core
 # decides to send next really goes next.
 NOT_SENT_BYTES_MAX = 4096
+DRIVER_TIMEOUT_MS = 10_000  # a driver's process that was just started listens so late, on the slowest of nodes
+DRIVER_RETRY_MS = 100
 IPPROTO_TCP, TCP_NODELAY, TCP_NOTSENT_LOWAT = 6, 1, 25
 
 
@@ -45,6 +47,7 @@ class Connection:
         self.deadline_ms: int | None = None
         self._addresses: list[str] = []
         self._fallback = list(effect.addresses)
+        self.wait_until_ms: int | None = None  # for a local socket that is not there yet
         self._socket: Any = None
         self._unsent = b""
         self._events = 0
@@ -121,6 +124,13 @@ class Connection:
             if failure == 0:
                 return
             reason = self.owner.describe(failure)
+        if self.wait_until_ms is not None and self.state != CLOSED:
+            now_ms = self.owner.now_ms()
+            if now_ms < self.wait_until_ms:
+                self.state = RESOLVING
+                self._addresses = [self.host]
+                self.deadline_ms = now_ms + DRIVER_RETRY_MS
+                return
         self.finish(reason)
 
     def _connect(self, address: str) -> int:
@@ -295,14 +305,18 @@ class Connections:
         from edgelite_ports.common.listener import check_path
 
         path = str(effect.target[1])
-        if effect.target[0] == "driver":
+        is_driver = effect.target[0] == "driver"
+        if is_driver:
             path = "%s/driver-%s.sock" % (self.socket_folder, path)
         try:
             check_path(path, self._system)
         except PlatformError as error:
             effect.channel.closed(error.text, self.now_ms())
             return
-        self._add(self._make(self, Open(effect.channel, ("unix", path))))
+        connection: Any = self._make(self, Open(effect.channel, ("unix", path)))
+        if is_driver:
+            connection.wait_until_ms = self.now_ms() + DRIVER_TIMEOUT_MS
+        self._add(connection)
 
     def _add(self, connection: "Any") -> None:
         self._connections.append(connection)

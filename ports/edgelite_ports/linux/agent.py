@@ -3,6 +3,7 @@ codes are those of agent_process.py."""
 
 import gc
 import os
+import sys
 
 from edgelite.devices.installed import installed_drivers
 from edgelite.node import Node, Platform, earliest
@@ -60,7 +61,9 @@ class Agent(AgentProcess):
             frame_bytes_max=FRAME_BYTES_MAX,
             link_keys=link_keys,
             socket_folder=places.sockets,
+            python=_python,
         )
+        sys.path.extend(config.driver_path)
         node = Node(config, platform)
         processes = Processes(
             node.supervisor, self._loop, places, artifacts, self._logs, config.node, clock.monotonic_ms
@@ -101,6 +104,12 @@ class Agent(AgentProcess):
                     ]
                 )
         return clock.monotonic_ms()  # look at the descriptors, then go on at once
+
+
+def _python() -> "tuple[str, str]":
+    from edgelite_ports.linux.exec_agent import room_paths  # most nodes never need it
+
+    return sys.executable, os.pathsep.join(room_paths())
 
 
 def _forget_start_up() -> None:

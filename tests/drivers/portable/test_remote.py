@@ -154,9 +154,9 @@ def test_a_hang_is_noticed_by_a_ping():
     bus.step(now_ms)
     bus.submit(read(1), now_ms)
     assert not bus.wants_close(now_ms)
-    bus.step(now_ms + remote.PONG_MS)
-    assert bus.wants_close(now_ms + remote.PONG_MS) and bus.is_hung
-    bus.closed("closed", now_ms + remote.PONG_MS)
+    bus.step(now_ms + remote.PING_MS)
+    assert bus.wants_close(now_ms + remote.PING_MS) and bus.is_hung
+    bus.closed("closed", now_ms + remote.PING_MS)
     (result,) = results(bus, Session("far"))
     assert result.errors == {"inside": "driver far hangs: no answer to a ping within 10000 ms"}
     assert not result.answered

@@ -74,6 +74,7 @@ class Agent(AgentProcess):
             link_keys=link_keys,
             socket_folder=places.sockets,
         )
+        sys.path.extend(config.driver_path)
         node = Node(config, platform)
         resolver = Resolver(self.loop, clock.monotonic_ms, os.urandom, names.configuration)
         connections = make_connections(self.loop, resolver.lookup, identity.tls_context, clock.monotonic_ms, system)
