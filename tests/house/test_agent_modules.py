@@ -66,6 +66,12 @@ def test_nothing_forbidden_is_loaded(module: str) -> None:
     assert not loaded & FORBIDDEN, f"loads {sorted(loaded & FORBIDDEN)}"
 
 
+def test_the_agent_alone_loads_no_bus_and_no_umqtt() -> None:
+    loaded = loaded_by(AGENT, *ROOM_PARENTS)
+    assert "edgelite.node" in loaded
+    assert not [name for name in loaded if name.startswith(("edgelite.bus", "edgelite.mqtt", "edgelite.vendored"))]
+
+
 def test_umqtt_brings_no_socket_along() -> None:
     loaded = loaded_by("edgelite.mqtt.umqtt_client as client; client.load()", *ROOM_PARENTS)
     assert "edgelite.vendored.umqtt" in loaded
