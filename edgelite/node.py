@@ -256,7 +256,7 @@ class Node(Owner):
         if source is None:
             return load_driver(name)
         if source.command:
-            return __import__("edgelite_drivers.remote", None, None, ["NAME"]).ProcessDriver(name, source.command)
+            return load_driver("remote").ProcessDriver(name, source.command)
         return __import__(source.module, None, None, ["NAME"])
 
     def _make_programs(self) -> "Programs":

@@ -268,6 +268,7 @@ class Connections:
         self._system = system
         self._sockets = sockets
         self._connections: list[Any] = []
+        self._halves: Any = None  # of drivers whose other half is in this firmware
         self._ended = False  # since the last step: the core has heard of it and wants to act
 
     def open(self, effect: Open) -> None:
@@ -306,6 +307,9 @@ class Connections:
 
         path = str(effect.target[1])
         is_driver = effect.target[0] == "driver"
+        if is_driver and self._system is None:
+            self._open_half(effect)
+            return
         if is_driver:
             path = "%s/driver-%s.sock" % (self.socket_folder, path)
         try:
@@ -318,6 +322,13 @@ class Connections:
             connection.wait_until_ms = self.now_ms() + DRIVER_TIMEOUT_MS
         self._add(connection)
 
+    def _open_half(self, effect: Open) -> None:
+        if self._halves is None:
+            from edgelite_ports.common.driver_half import Halves
+
+            self._halves = Halves(self.now_ms)
+        self._halves.open(effect)
+
     def _add(self, connection: "Any") -> None:
         self._connections.append(connection)
         connection.start()
@@ -326,6 +337,8 @@ class Connections:
         for connection in list(self._connections):
             if connection.channel is channel:
                 connection.close()
+        if self._halves is not None:
+            self._halves.close(channel)
 
     def configure(self, channel: Channel, settings: "dict[str, Any]") -> None:
         for connection in self._connections:
@@ -342,8 +355,11 @@ class Connections:
             connection.guarded_pump()
             if connection.deadline_ms is not None:
                 deadlines.append(connection.deadline_ms)
+        halves_ms = self._halves.step(now_ms) if self._halves is not None else None
         if self._ended:
             return now_ms
+        if halves_ms is not None:
+            deadlines.append(halves_ms)
         return min(deadlines) if deadlines else None
 
     def forget(self, connection: "Any") -> None:

@@ -125,6 +125,7 @@ class Lines:
         self.now_ms = now_ms
         self._sockets = sockets
         self._lines: list[UartLine] = []
+        self._halves: Any = None  # of drivers whose other half is in this firmware
         self._ended = False
 
     def open(self, effect: Open) -> None:
@@ -134,6 +135,12 @@ class Lines:
             line.start()
         elif self._sockets is not None:
             self._sockets.open(effect)
+        elif effect.target[0] == "driver":
+            if self._halves is None:
+                from edgelite_ports.common.driver_half import Halves  # most boards have none
+
+                self._halves = Halves(self.now_ms)
+            self._halves.open(effect)
         else:
             effect.channel.closed("this board has no network", self.now_ms())
 
@@ -150,6 +157,8 @@ class Lines:
                 return
         if self._sockets is not None:
             self._sockets.close(channel)
+        if self._halves is not None:
+            self._halves.close(channel)
 
     def configure(self, channel: Channel, settings: "dict[str, Any]") -> None:
         for line in list(self._lines):
@@ -173,7 +182,8 @@ class Lines:
             line.pump()
             if line.deadline_ms is not None:
                 deadline_ms = line.deadline_ms if deadline_ms is None else min(deadline_ms, line.deadline_ms)
-        sockets_ms = self._sockets.step(now_ms) if self._sockets is not None else None
-        if sockets_ms is not None and (deadline_ms is None or sockets_ms < deadline_ms):
-            deadline_ms = sockets_ms
+        other = self._sockets or self._halves
+        other_ms = other.step(now_ms) if other is not None else None
+        if other_ms is not None and (deadline_ms is None or other_ms < deadline_ms):
+            deadline_ms = other_ms
         return now_ms if self._ended else deadline_ms
