@@ -106,6 +106,16 @@ def test_what_is_retained_is_bounded_and_room_comes_back():
     assert len(taken(late)) == b.RETAINED_MAX and late.take_dropped() == 0
 
 
+def test_a_retained_message_that_is_replaced_makes_room():
+    bus = MessageBus()
+    for number in range(200):
+        bus.publish("state", b"%01000d" % number, retain=True)
+    bus.publish("other", bytes(b.RETAINED_BYTES_MAX - 2000), retain=True)
+    late = Subscriber()
+    bus.subscribe(late, "state")
+    assert [int(payload) for _, payload, _ in taken(late)] == [199]
+
+
 def test_reserved_topics_are_the_agents_but_for_what_it_serves():
     bus = MessageBus()
     bus.reserve("$hw/+/result", "a result")

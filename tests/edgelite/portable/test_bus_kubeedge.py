@@ -69,6 +69,8 @@ def test_a_value_that_the_hub_desires_is_a_delta_until_it_is_reported():
     said = bench.ask(TOPIC + "twin/update", update(temp=actual("30")))
     assert deltas_of(said) == []
     assert bench.ask(TOPIC + "twin/get", {"event_id": "g"})[0][1]["twin"]["temp"]["actual"]["value"] == "30.0"
+    said = bench.ask(TOPIC + "twin/update", update(temp=actual("12")))
+    assert deltas_of(said) == [], "what was reached once is settled: turned by hand, it stands"
 
 
 def test_an_application_desires_a_value():
@@ -89,6 +91,9 @@ def test_a_device_that_the_node_reads_is_desired_to_and_not_reported():
     bench.said()
     code, reason = error_of(bench, update(power=actual("9")))
     assert code == 400 and "mapper" in reason
+    both = dict(expected("8"), actual={"value": "8"})
+    assert error_of(bench, update(power=both))[0] == 400
+    assert bench.fake.bus.writes == [], "an update counts as a whole or not at all"
     bench.ask(TOPIC + "twin/update", update(power=expected("9")))
     assert bench.fake.bus.holds["power"] == 9, "it is written"
     twin = bench.ask(TOPIC + "twin/get", {})[0][1]["twin"]["power"]
