@@ -16,7 +16,7 @@ import struct
 from binascii import hexlify
 
 from edgelite.driver import ConfigurationError
-from edgelite_protocol.values import is_finite, is_number, to_text
+from edgelite_protocol.values import FLOAT32_MAX, is_finite, is_number, to_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -215,7 +215,8 @@ def _degrees(text: str) -> float:
 
 
 def _packed_float(word: str, value: float) -> bytes:
-    try:
-        return struct.pack(">f" if word == "f32" else ">d", value)
-    except OverflowError:
-        raise ConfigurationError("value", "%s does not fit %s" % (to_text(value), word)) from None
+    if word == "f64":
+        return struct.pack(">d", value)
+    if not -FLOAT32_MAX <= value <= FLOAT32_MAX:
+        raise ConfigurationError("value", "%s does not fit f32" % to_text(value))
+    return struct.pack(">f", value)
