@@ -45,9 +45,11 @@ class TcpFraming(Framing):
         self._unit = -1  # of the request, -1 while nothing is awaited
         self._function = 0
         self._buffer = b""
+        self._stale_bytes = 0  # of the buffer: frames that had begun before the request are no answers to it
 
     def encode(self, unit: int, pdu: bytes) -> bytes:
         # What came before stays: it may be half of a late answer, and the stream must keep its place.
+        self._stale_bytes = len(self._buffer)
         self._transaction = (self._transaction + 1) & 0xFFFF
         self._unit = unit
         self._function = pdu[0]
@@ -61,7 +63,9 @@ class TcpFraming(Framing):
         size = size_of(buffer)
         while 0 < size <= len(buffer):
             self._buffer = buffer[size:]
-            if self._is_due(buffer):
+            is_stale = self._stale_bytes > 0
+            self._stale_bytes -= size
+            if not is_stale and self._is_due(buffer):
                 self._unit = -1
                 return buffer[HEADER_BYTES:size]
             self.foreign_answers += 1
@@ -76,6 +80,7 @@ class TcpFraming(Framing):
     def reset(self) -> None:
         """Transaction ids go on, so that an answer that a gateway gives on the wrong connection is still foreign."""
         self._buffer = b""
+        self._stale_bytes = 0
         self._unit = -1
 
     def _is_due(self, frame: bytes) -> bool:

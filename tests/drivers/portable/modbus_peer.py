@@ -96,6 +96,67 @@ class Peer:
         return output
 
 
+class RtuPeer:
+    """Slaves on a line, each whole request answered in full."""
+
+    def __init__(self, units):
+        self.units = units
+        self.buffer = b""
+        self.requests = []
+
+    def answer(self, data):
+        self.buffer += data
+        output = b""
+        while len(self.buffer) >= 8:
+            size = 8 if self.buffer[1] not in (15, 16) else 9 + self.buffer[6]
+            size = 10 if self.buffer[1] == 22 else size
+            frame, self.buffer = self.buffer[:size], self.buffer[size:]
+            assert crc(frame) == 0, "the client's own frame"
+            unit, pdu = frame[0], frame[1:-2]
+            self.requests.append((unit, pdu))
+            for number in self.units:
+                if unit in (0, number) and not self.units[number].is_silent:
+                    answer = self.units[number].answer(pdu)
+                    output += self.seal(unit, answer) if unit else b""
+        return output
+
+    def seal(self, unit, pdu):
+        data = bytes([unit]) + pdu
+        check = crc(data)
+        return data + bytes([check % 256, check // 256])
+
+
+class AsciiPeer(RtuPeer):
+    """The same in ASCII."""
+
+    def answer(self, data):
+        self.buffer += data
+        output = b""
+        while b"\r\n" in self.buffer:
+            line, self.buffer = self.buffer.split(b"\r\n", 1)
+            data = bytes([int(line[index : index + 2], 16) for index in range(1, len(line), 2)])
+            assert line[:1] == b":" and sum(data) % 256 == 0
+            unit, pdu = data[0], data[1:-1]
+            self.requests.append((unit, pdu))
+            if unit in self.units and not self.units[unit].is_silent:
+                output += self.seal(unit, self.units[unit].answer(pdu))
+        return output
+
+    def seal(self, unit, pdu):
+        data = bytes([unit]) + pdu
+        return (":" + "".join(["%02X" % byte for byte in data]) + "%02X\r\n" % (-sum(data) % 256)).encode()
+
+
+def crc(data):
+    """Bit by bit, as the specification describes it."""
+    value = 0xFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value // 2 ^ 0xA001 if value % 2 else value // 2
+    return value
+
+
 def frame(transaction, unit, pdu):
     """`transaction`: its two bytes."""
     return transaction + b"\0\0" + bytes([0, 1 + len(pdu), unit]) + pdu

@@ -1,42 +1,17 @@
 """Several slaves on a serial line: silences, retries, quarantine, broadcast, and slaves that ask for patience."""
 
 from modbus_bench import Bench, counting_unit
-from modbus_peer import Unit
+from modbus_peer import RtuPeer, Unit
 
 from edgelite.driver import Request
 from edgelite_drivers import modbus
 from edgelite_drivers.modbus import rtu
-from edgelite_drivers.modbus.rtu import RtuFraming, seal
+from edgelite_drivers.modbus.rtu import RtuFraming
 from edgelite_protocol import messages
 
 LINE = {"serialPort": "/dev/ttyUSB0", "baudRate": 9600}
 IDLE_MS = rtu.idle_ms_of(9600)
 WIRE_MS = RtuFraming(9600).wire_ms(b"\3\0\0\0\1")
-
-
-class RtuPeer:
-    """Slaves on a line, each whole request answered in full."""
-
-    def __init__(self, units):
-        self.units = units
-        self.buffer = b""
-        self.requests = []
-
-    def answer(self, data):
-        self.buffer += data
-        output = b""
-        while len(self.buffer) >= 8:
-            size = 8 if self.buffer[1] not in (15, 16) else 9 + self.buffer[6]
-            size = 10 if self.buffer[1] == 22 else size
-            frame, self.buffer = self.buffer[:size], self.buffer[size:]
-            assert rtu.crc16(frame) == b"\0\0", "the client's own frame"
-            unit, pdu = frame[0], frame[1:-2]
-            self.requests.append((unit, pdu))
-            for number in self.units:
-                if unit in (0, number) and not self.units[number].is_silent:
-                    answer = self.units[number].answer(pdu)
-                    output += seal(unit, answer) if unit else b""
-        return output
 
 
 class Line(Bench):
