@@ -435,7 +435,7 @@ class SerialBus(ExchangeBus):
 def _questions(visitors: "dict[str, Visitor]", protocol: "Protocol") -> "list[tuple[bytes, list[str]]]":
     """What is asked, and whose values come back: who asks the same asks once."""
     asked: list[tuple[bytes, list[str]]] = []
-    for name in visitors:
+    for name in sorted(visitors):
         template = visitors[name].request
         data = template.data({}, _checksum_for(template, protocol)) if template is not None else protocol.request
         if data is None:
