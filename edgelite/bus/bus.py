@@ -2,7 +2,8 @@
 
 A message goes into the queue of each subscriber that asked for its topic, once, and the subscriber takes it when it
 likes. So nobody waits for anybody: a queue that is full loses its oldest message, its subscriber is told how many
-(`take_dropped`), and nobody else notices. What says most in a plant is the newest value.
+(`take_dropped`), and nobody else notices. Where all queues together hold too much, the one that holds most loses. What
+says most in a plant is the newest value.
 
 A retained message is kept for those that subscribe later, one for each topic, until it is replaced, or ended by an
 empty one (MQTT 3.1.1, section 3.3.1.3). They live in memory: a restart of the agent forgets them.
@@ -11,9 +12,10 @@ empty one (MQTT 3.1.1, section 3.3.1.3). They live in memory: a restart of the a
 from edgelite.bus.topics import filter_levels, matches, topic_levels
 from edgelite_protocol.errors import ProtocolError
 
-PAYLOAD_BYTES_MAX = 32 * 1024  # a twin document of a device with 100 properties
+PAYLOAD_BYTES_MAX = 16 * 1024  # all twins of a device with 60 properties
 QUEUE_MESSAGES_MAX = 64  # of one subscriber; as many as can be retained, so that a new one gets them all
-QUEUE_BYTES_MAX = 36 * 1024  # of one subscriber: the longest message, or many ordinary ones
+QUEUE_BYTES_MAX = 32 * 1024  # of one subscriber: the longest message, or many ordinary ones
+QUEUES_BYTES_MAX = 128 * 1024  # of all together: half of what MicroPython's heap has left on 32 bits
 FILTERS_MAX = 32  # of one subscriber: each costs each message a comparison
 RETAINED_MAX = 64  # topics
 RETAINED_BYTES_MAX = 32 * 1024  # topics and payloads together
@@ -39,8 +41,8 @@ class Subscriber:
         self.filters: dict[str, list[str]] = {}
         self._messages_max = messages_max
         self._bytes_max = bytes_max
+        self.queued_bytes = 0
         self._queue: list[Message] = []
-        self._queued_bytes = 0
         self._dropped = 0
 
     @property
@@ -52,7 +54,7 @@ class Subscriber:
         if not self._queue:
             return None
         message = self._queue.pop(0)
-        self._queued_bytes -= message.size_bytes
+        self.queued_bytes -= message.size_bytes
         return message
 
     def take_dropped(self) -> int:
@@ -63,10 +65,14 @@ class Subscriber:
     def put(self, message: Message) -> None:
         """The bus has a message for it."""
         self._queue.append(message)
-        self._queued_bytes += message.size_bytes
-        while len(self._queue) > self._messages_max or (self._queued_bytes > self._bytes_max and len(self._queue) > 1):
-            self.take()
-            self._dropped += 1
+        self.queued_bytes += message.size_bytes
+        while len(self._queue) > self._messages_max or (self.queued_bytes > self._bytes_max and len(self._queue) > 1):
+            self.drop()
+
+    def drop(self) -> None:
+        """There is no room for the oldest."""
+        self.take()
+        self._dropped += 1
 
     def wants(self, levels: "list[str]") -> bool:
         return any(matches(wanted, levels) for wanted in self.filters.values())
@@ -100,6 +106,7 @@ class MessageBus:
         for topic in sorted(self._retained):
             if matches(levels, topic.split("/")):
                 subscriber.put(self._retained[topic])
+        self._make_room()
 
     def unsubscribe(self, subscriber: Subscriber, text: str) -> None:
         """The end of `subscribe` with the same filter; what is queued stays. Unknown filters are no harm."""
@@ -137,7 +144,16 @@ class MessageBus:
             if subscriber is not besides and subscriber.wants(levels):
                 subscriber.put(message)
                 reached += 1
+        self._make_room()
         return reached
+
+    def _make_room(self) -> None:
+        while sum([subscriber.queued_bytes for subscriber in self._subscribers]) > QUEUES_BYTES_MAX:
+            longest = self._subscribers[0]
+            for subscriber in self._subscribers:
+                if subscriber.queued_bytes > longest.queued_bytes:
+                    longest = subscriber
+            longest.drop()
 
     def _check_outsider(self, topic: str, levels: "list[str]") -> None:
         if any(matches(wanted, levels) for wanted in self._served):

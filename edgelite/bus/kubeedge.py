@@ -28,6 +28,7 @@ NODE_TOPIC = "$hw/events/node/"
 KEY_LENGTH_MAX = 128
 VALUE_LENGTH_MAX = 512
 EVENT_ID_LENGTH_MAX = 128
+PROPERTIES_MAX = 20  # in one delta or document, where each takes 600 bytes
 CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.,:/@#"
 TYPES = {"INT": "int", "FLOAT": "float", "DOUBLE": "float", "BOOLEAN": "boolean"}  # all others: string
 NO_UPLOAD = "nothing carries it to the hub: report a value of a device (twin/update), which gets there"
@@ -100,9 +101,13 @@ class KubeEdge(Serving):
         return _ACTIONS["/".join(levels[5:])](self, device, request, base, now_ms)
 
     def _twin_get(
-        self, device: "Device", _request: "dict[str, Any]", _base: "dict[str, Any]", now_ms: int
+        self, device: "Device", request: "dict[str, Any]", _base: "dict[str, Any]", now_ms: int
     ) -> "dict[str, Any]":
-        return {"twin": {name: self._twin(device, name) for name in sorted(device.twins)}}
+        """All properties, or those that the request names."""
+        asked = request.get("twin") or device.twins
+        if not isinstance(asked, dict):
+            raise Refused(400, "twin must be an object of properties")
+        return {"twin": {name: self._twin(device, name) for name in sorted(asked) if name in device.twins}}
 
     def _state_update(
         self, device: "Device", request: "dict[str, Any]", _base: "dict[str, Any]", now_ms: int
@@ -189,6 +194,10 @@ class KubeEdge(Serving):
         self.send(self._membership + "updated", message)
 
     def _tell_twins(self, device: "Device", names: "list[str]", event_id: str, now_ms: int) -> None:
+        for start in range(0, len(names), PROPERTIES_MAX):
+            self._tell_some(device, names[start : start + PROPERTIES_MAX], event_id, now_ms)
+
+    def _tell_some(self, device: "Device", names: "list[str]", event_id: str, now_ms: int) -> None:
         topic = DEVICE_TOPIC + device.key + "/twin/update/"
         if self.bus.is_wanted(topic + "delta"):
             late = [name for name in names if _is_late(device.twins[name])]
@@ -197,7 +206,7 @@ class KubeEdge(Serving):
                 message["twin"] = {name: self._twin(device, name) for name in late}
                 message["delta"] = {name: device.twins[name].desired.text for name in late}
                 self.send(topic + "delta", message)
-        if names and self.bus.is_wanted(topic + "document"):
+        if self.bus.is_wanted(topic + "document"):
             message = self._base(event_id, now_ms)
             message["twin"] = {name: self._document(device, name) for name in names}
             self.send(topic + "document", message)
@@ -263,8 +272,9 @@ _ACTIONS: "dict[str, Callable[[KubeEdge, Device, dict[str, Any], dict[str, Any],
 
 
 def _joined(base: "dict[str, Any]", more: "dict[str, Any]") -> "dict[str, Any]":
-    base.update(more)
-    return base
+    joined = dict(base)
+    joined.update(more)
+    return joined
 
 
 def _name(key: str) -> str:

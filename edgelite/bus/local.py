@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-SESSIONS_MAX = 16  # processes that are connected: each may hold 36 KiB in either direction
+SESSIONS_MAX = 12  # processes that are connected: each may hold a frame that is coming, one that waits, one that goes
 REQUESTS_MAX = 16  # of one process, and answers that it has not taken; then it waits
-WAITING_BYTES_MAX = 2 * frames.FRAME_BYTES_MAX  # what a port may have read before it lets a process wait fits in
+WAITING_BYTES = 8 * 1024  # then too
+WAITING_BYTES_MAX = 4 * frames.FRAME_BYTES_MAX  # what a port may have read before it lets a process wait fits in
 FRAMES_PER_STEP = 4  # of all together: half a millisecond on a PC, and no step of the agent waits longer
 HELLO_TIMEOUT_MS = 5_000
 END_TIMEOUT_MS = 1_000  # for the words of an END to be taken; then it is closed without
@@ -136,7 +137,7 @@ class Session(Channel, Subscriber):
         self._note_full()
 
     def _note_full(self) -> None:
-        self.is_full = len(self._waiting) >= REQUESTS_MAX or self._waiting_bytes > frames.FRAME_BYTES_MAX
+        self.is_full = len(self._waiting) >= REQUESTS_MAX or self._waiting_bytes > WAITING_BYTES
 
     def _next_frame(self) -> bytes:
         if self._control:

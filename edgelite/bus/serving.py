@@ -39,6 +39,7 @@ class Serving(Subscriber, Watcher):
         self.bus = bus
         self.devices = devices
         self.context = context
+        self._has_complained = False
         self._changed: dict[str, dict[str, bool]] = {}  # by device, the names of properties; "" for its state
 
     def answer(self, message: Message, now_ms: int) -> None:
@@ -74,7 +75,7 @@ class Serving(Subscriber, Watcher):
         """Answer and tell a little; now where more waits, or where devices may have got something to do."""
         dropped = self.take_dropped()
         if dropped:
-            self.context.emit(Log("warning", "bus: %d requests came faster than they are answered" % dropped))
+            self._complain("bus: %d requests came faster than they are answered" % dropped)
         messages = 0
         while messages < MESSAGES_PER_STEP:
             message = self.take()
@@ -96,9 +97,15 @@ class Serving(Subscriber, Watcher):
         try:
             self.bus.publish(topic, encode(value))
         except ProtocolError as error:
-            self.context.emit(Log("warning", "bus: cannot publish %s: %s" % (topic, error.text)))
+            self._complain("bus: cannot publish %s: %s" % (topic, error.text))
             return False
         return True
+
+    def _complain(self, text: str) -> None:
+        """Once: what one program does again and again must not fill the log."""
+        if not self._has_complained:
+            self._has_complained = True
+            self.context.emit(Log("warning", text))
 
     def unix_ms(self, monotonic_ms: int) -> int:
         """Unix time of a moment of this boot; the last that is known while no hub has told the time since then."""

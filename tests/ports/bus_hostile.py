@@ -57,7 +57,7 @@ def never_reads() -> None:
 
 
 def large() -> None:
-    flood(publish("t/large", bytes(32 * 1024)), reads=True)
+    flood(publish("t/large", bytes(16 * 1024)), reads=True)
 
 
 def retains() -> None:

@@ -1,5 +1,7 @@
 """A bus with the parts of the agent that answer about devices, and a program that listens."""
 
+import json
+
 from device_fakes import FakeDriver, Recorder, device_map, property_row
 
 from edgelite.bus import json_text
@@ -61,7 +63,7 @@ class BusBench:
         found = []
         message = self.program.take()
         while message is not None:
-            found.append((message.topic, json_text.decode(message.payload)))
+            found.append((message.topic, json.loads(message.payload.decode())))
             message = self.program.take()
         return found
 

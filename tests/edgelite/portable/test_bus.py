@@ -67,6 +67,22 @@ def test_a_queue_is_bounded_in_bytes_and_takes_the_longest_message():
     assert taken(slow) == [("t", b"short", False)], "the count of bytes was kept right"
 
 
+def test_all_queues_together_are_bounded_and_who_holds_most_loses():
+    bus = MessageBus()
+    hung = [Subscriber() for _ in range(8)]
+    for one in hung:
+        bus.subscribe(one, "t")
+    good = Subscriber()
+    bus.subscribe(good, "t")
+    bus.subscribe(good, "u")
+    bus.publish("u", b"for the good one")
+    for _ in range(4):
+        bus.publish("t", bytes(8000))
+        assert taken(good)[-1] == ("t", bytes(8000), False)
+    assert sum([one.queued_bytes for one in hung]) <= b.QUEUES_BYTES_MAX
+    assert good.take_dropped() == 0 and sum([one.take_dropped() for one in hung]) > 10
+
+
 def test_filters_are_bounded():
     bus = MessageBus()
     one = Subscriber()
@@ -110,7 +126,8 @@ def test_a_retained_message_that_is_replaced_makes_room():
     bus = MessageBus()
     for number in range(200):
         bus.publish("state", b"%01000d" % number, retain=True)
-    bus.publish("other", bytes(b.RETAINED_BYTES_MAX - 2000), retain=True)
+    bus.publish("other", bytes(b.PAYLOAD_BYTES_MAX), retain=True)
+    bus.publish("third", bytes(b.RETAINED_BYTES_MAX - b.PAYLOAD_BYTES_MAX - 2000), retain=True)
     late = Subscriber()
     bus.subscribe(late, "state")
     assert [int(payload) for _, payload, _ in taken(late)] == [199]

@@ -208,6 +208,22 @@ def test_what_nobody_serves_is_refused_with_the_reason():
     assert bench.bus.publish("+/user/x".replace("+", "shop"), b"", from_outside=True) == 0, "stays on the node"
 
 
+def test_a_device_with_many_properties_is_told_in_pieces_and_read_by_name():
+    bench = BusBench(listens=("$hw/#",))
+    rows = [property_row("p%02d" % number, "STRING") for number in range(50)]
+    bench.devices.set_desired(KEY, device_map(rows, driver="mapper"), bench.now_ms)
+    bench.said()
+    for number in range(50):
+        bench.devices.report_locally(KEY, "p%02d" % number, "v" * 50, bench.now_ms)
+    sizes = [len(one["twin"]) for one in documents_of(bench.said())]
+    assert sum(sizes) == 50 and max(sizes) == 20
+    twins = bench.ask(TOPIC + "twin/get", {"twin": {"p07": None, "absent": None}})[0][1]["twin"]
+    assert list(twins) == ["p07"]
+    for number in range(50):
+        bench.devices.report_locally(KEY, "p%02d" % number, "v" * 500, bench.now_ms)
+    assert error_of(bench, {}, "twin/get") == (500, "the answer is too long")
+
+
 def test_what_nobody_listens_to_is_never_written():
     bench = BusBench(listens=(TOPIC + "twin/update/result",)).add(desired="30")
     bench.run()

@@ -121,8 +121,8 @@ def test_one_that_takes_no_answers_is_served_no_more_until_it_does():
 def test_what_a_port_reads_all_the_same_is_bounded():
     place = Place()
     session = place.connect()
-    for _ in range(5):
-        session.received(publish("t", bytes(32768)), 0)
+    for _ in range(9):
+        session.received(publish("t", bytes(16384)), 0)
     assert place.sent(session, 1000)[-1][frames.CODE] == "bus_flood"
     assert len(place.take(Close)) == 1
 
