@@ -19,6 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from serial_targets import serial_bus, serial_frames, serial_obis, serial_pattern_texts, serial_patterns
+
 Function = Callable[[bytes], None]
 
 
@@ -357,6 +359,11 @@ TARGETS: tuple[Target, ...] = (
     Target("modbus tcp server", lambda: modbus_server("tcp"), hexes("ff000100000006010300000002"), 4),
     Target("modbus rtu server", lambda: modbus_server("rtu"), RTU_SEEDS, 3),
     Target("modbus ascii server", lambda: modbus_server("ascii"), ASCII_SEEDS, 4),
+    Target("serial frames", serial_frames, (b"\1\3$A,1*5C\r\n", b"\2\3\x02A\x03\x42"), 4),
+    Target("serial patterns", serial_patterns, (b"\0GPGGA,1,4807.038,N,", b"\1+  1.234kg"), 4),
+    Target("serial pattern texts", serial_pattern_texts, (b"{:2}GGA,{},{value:ddmm},{value:sign},",), 2),
+    Target("serial meter data", serial_obis, (b"1-0:1.8.0*255(000123.4*kWh)\r\n24.2.1(1)(2*m3)\r\n",), 3),
+    Target("serial bus", serial_bus, (b"\x021.8.0(1.5*kWh)\r\n!\r\n\x03\x2a",), 1),
     Target("bus json", bus_json, (b'{"twin": {"t": {"expected": {"value": "1"}}}, "n": [1, -2.5e3, true, null]}',), 2),
     Target("mqtt packets", mqtt_packets, MQTT_SEEDS, 4),
     Target("mqtt bridge", mqtt_bridge, MQTT_SEEDS, 1),
