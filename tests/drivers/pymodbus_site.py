@@ -85,6 +85,7 @@ class Server:
                 [SimData(0, values=[True, False] * 8, datatype=DataType.BITS)],
                 [SimData(16, values=[False, True] * 8, datatype=DataType.BITS)],
                 [
+                    SimData(0, values=list(range(10)), datatype=DataType.UINT16),
                     SimData(100, values=-1234, datatype=DataType.INT32),
                     SimData(110, values=[7, 8], datatype=DataType.UINT16),
                 ],

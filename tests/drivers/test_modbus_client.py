@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import sys
@@ -101,3 +102,16 @@ def test_a_slave_that_is_not_there_disturbs_nothing(caller: Caller) -> None:
     with pytest.raises(pdu.ExceptionAnswer):  # pymodbus speaks for it, as a gateway does
         caller.ask(pdu.read_request(3, 110, 1), unit=9)
     assert caller.ask(pdu.read_request(3, 110, 1)) == b"\0\7"
+
+
+def test_the_documented_program_reads() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "modbus.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    server = Server()
+    server.start()
+    try:
+        assert names["read_ten_registers"]("127.0.0.1", server.port) == tuple(range(10))
+    finally:
+        server.stop()
