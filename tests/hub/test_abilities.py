@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgelite_hub.model.objects import DEVICES, NODES, PODS, get_condition
+from edgelite_protocol import messages
 from tests.hub.hub_world import Node, World
 
 
@@ -99,3 +101,56 @@ def test_reasons_beyond_their_bounds_are_left_out(world: World) -> None:
     told(world, cannot=reasons)
     kept = world.get(NODES, "n1")["status"]["abilities"]["cannot"]
     assert list(kept) == [f"runtime-{number:02}" for number in range(16)]
+
+
+def with_fail_safe(world: World) -> None:
+    world.device_model()
+    device = copy.deepcopy(world.device("d", "n1"))
+    device["spec"]["properties"][0]["failSafe"] = {"value": "5", "afterMs": 60_000}
+    world.put(DEVICES, device)
+    world.settle()
+
+
+def test_what_an_older_node_would_skip_without_a_word_stays_here_until_it_is_updated(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = world.join("n1")
+    with monkeypatch.context() as older:
+        older.setattr(messages, "VERSION_MINOR", 0)
+        node.connect()
+    with_fail_safe(world)
+    assert node.devices() == {}
+    condition = device_condition(world)
+    assert condition["reason"] == "NodeTooOld" and "property power: failSafe" in condition["message"]
+    world.device("plain", "n1")
+    world.settle()
+    assert set(node.devices()) == {"plain"}, "a device without such a wish goes there as ever"
+    node.cut()
+    node.connect()
+    assert set(node.devices()) == {"d", "plain"} and device_condition(world) == {}
+
+
+def test_a_node_that_never_said_hello_is_not_called_too_old(world: World) -> None:
+    world.join("n1")
+    with_fail_safe(world)
+    assert device_condition(world) == {}
+
+
+def test_a_stream_is_named_in_the_device_and_the_other_properties_go_on(world: World) -> None:
+    node = told(world)
+    world.device_model()
+    model = copy.deepcopy(world.get("devicemodels.devices.kubeedge.io", "meter"))
+    model["spec"]["properties"].append({"name": "video", "type": "STREAM"})
+    world.put("devicemodels.devices.kubeedge.io", model)
+    device = copy.deepcopy(world.device("d", "n1"))
+    device["spec"]["properties"].append({"name": "video"})
+    world.put(DEVICES, device)
+    world.settle()
+    rows = node.devices()["d"][messages.DEVICE_PROPERTIES]
+    assert [row[messages.PROPERTY_NAME] for row in rows] == ["power"]
+    condition = get_condition(world.get(DEVICES, "d")["status"], "StreamsCollected") or {}
+    assert condition["status"] == "False" and condition["message"].startswith("video: a STREAM")
+    device["spec"]["properties"].pop()
+    world.put(DEVICES, device)
+    world.settle()
+    assert get_condition(world.get(DEVICES, "d")["status"], "StreamsCollected") is None
