@@ -25,6 +25,7 @@ COMMANDS: "dict[str, tuple[str, str, str]]" = {
     "modbus": ("edgelite_cli.commands.modbus", "main", "find, read and write Modbus devices from this machine"),
     "serial": ("edgelite_cli.commands.serial", "main", "list serial lines, and show what goes over one"),
     "ble": ("edgelite_cli.commands.ble", "main", "look for Bluetooth devices and what they advertise"),
+    "driver": ("edgelite_cli.commands.driver", "main", "list drivers, and check devices' files with them"),
     "provision": ("edgelite_cli.commands.provision", "main", "make the files of a device: identity, configuration"),
     "bundle": ("edgelite_cli.commands.bundle", "main", "pack what goes onto a device, without hub and simulator"),
     "completion": ("edgelite_cli.commands.completion", "main", "print the completion script of your shell"),
@@ -36,7 +37,7 @@ SECTIONS = (
     ("Hub", ("hub", "token")),
     ("Node", ("join", "agent")),
     ("Work with a hub", ("apply", "push", "get", "describe", "delete", "adopt", "logs", "telemetry")),
-    ("Field devices", ("device", "modbus", "serial", "ble")),
+    ("Field devices", ("device", "driver", "modbus", "serial", "ble")),
     ("Boards and bundles", ("provision", "bundle")),
     ("More", ("completion", "version")),
 )

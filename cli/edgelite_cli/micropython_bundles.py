@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,13 +62,19 @@ PORTS = {
 }
 
 
-def contents(name: str, ports_root: Path, mpy_cross: str | None) -> Iterator[tuple[str, bytes, int]]:
+DRIVER_OPTIMISATION = 3  # without assertions and lines' numbers, as the rest
+
+
+def contents(
+    name: str, ports_root: Path, mpy_cross: str | None, drivers: Sequence[tuple[str, Path]] = ()
+) -> Iterator[tuple[str, bytes, int]]:
     """(path in the bundle, content, mode), the same for the same files and compiler. `ports_root` is the folder of
-    edgelite_ports."""
+    edgelite_ports; `drivers` are the modules of drivers of others: (target, file)."""
     port = PORTS[name]
     folder = ports_root / FOLDER / port.folder
     manifest = Manifest(folder / "manifest.py")
     sources = [source for source in manifest.sources if not port.is_frozen or source.target not in port.files]
+    sources += [Source(path, target, DRIVER_OPTIMISATION) for target, path in drivers]
     compiled = list(compile_all(sources, find_compiler(mpy_cross), port.architecture))
     for target, content in compiled:
         yield f"lib/{target}", content, 0o644

@@ -10,6 +10,11 @@ PACKAGE = "edgelite_drivers"
 SUFFIXES = (".py", ".mpy")
 
 
+def announced_drivers(own: "tuple[str, ...]", configured: "Any") -> "tuple[str, ...]":
+    """What hello tells: edgelite's own, and those that agent.conf names."""
+    return tuple(sorted(set(own) | set(configured)))
+
+
 def installed_drivers(list_folder: "Callable[[str], list[str]]", package: "Any" = None) -> "tuple[str, ...]":
     """Sorted names. `list_folder` is os.listdir; OSError from it means that there is no folder to look into."""
     package = package or __import__(PACKAGE)

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from edgelite import __version__
-from edgelite_cli import options, output
+from edgelite_cli import installed_drivers, options, output
 from edgelite_cli.failure import Failure, reporting
+from edgelite_cli.installed_drivers import Driver
 
 # What a node needs, as the dotted names of packages; "!" leaves a part of one out. The command line is there for
 # `join` and `agent` alone.
@@ -33,16 +34,19 @@ KEPT = {
             "options.py",
             "client.py",
             "kubeconfig.py",
+            "installed_drivers.py",
             "commands/__init__.py",
             "commands/join.py",
             "commands/version.py",
         )
     ),
 }
+VENDORED = ("vendored/umqtt.py", "vendored/umqtt.LICENSE")  # fetched, so a checkout may lack them
 SUFFIXES = (".py", ".sh", ".service", ".LICENSE")
 # Of pyserial, what opens a line on Linux, with its licence, which its package does not have.
 PYSERIAL = ("__init__.py", "serialutil.py", "serialposix.py", "rs485.py")
 PYSERIAL_LICENCE = "pyserial.LICENSE"
+BUNDLED = "edgelite-bundled-drivers"  # a distribution that only a bundle has
 ALL_PORTS = ("esp32", "linux", "micropython-linux", "qemu-cortex-m3", "rp2")
 
 LAUNCHER = """#!/bin/sh
@@ -77,6 +81,13 @@ def package_root(name: str) -> Path:
     return Path(file).parent
 
 
+def require_vendored(root: Path) -> None:
+    """A bundle without them would be one that cannot do what it should. `root` is the folder of edgelite."""
+    for name in VENDORED:
+        if not (root / name).is_file():
+            raise Failure(f"{root / name} is missing: in a checkout, ./dev setup fetches it")
+
+
 def wanted(port: str, name: str) -> bool:
     return name in KEPT[port] or not name.startswith(LEFT_OUT[port])
 
@@ -108,8 +119,24 @@ def add(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
     archive.addfile(info, io.BytesIO(content))
 
 
-def pack(port: str, target: Path) -> int:
+def driver_files(drivers: list[Driver]) -> list[tuple[str, bytes]]:
+    """Drivers of others, and what lets the device's own `edgelite join` find them."""
+    if not drivers:
+        return []
+    files = [(name, path.read_bytes()) for driver in drivers for name, path in driver.files()]
+    points = "".join(f"{driver.name} = {driver.module}\n" for driver in drivers)
+    metadata = f"Metadata-Version: 2.1\nName: {BUNDLED}\nVersion: {__version__}\n"
+    folder = f"{BUNDLED.replace('-', '_')}-{__version__}.dist-info"
+    return [
+        *dict(files).items(),
+        (f"{folder}/METADATA", metadata.encode()),
+        (f"{folder}/entry_points.txt", f"[{installed_drivers.GROUP}]\n{points}".encode()),
+    ]
+
+
+def pack(port: str, target: Path, drivers: list[Driver] | None = None) -> int:
     """Write the archive, the same bytes for the same files; how many files of ours it holds."""
+    require_vendored(package_root("edgelite"))
     unit = (package_root("edgelite_ports") / port / "edgelite-agent.service").read_bytes()
     rows = [
         ("bin/edgelite", LAUNCHER.encode(), 0o755),
@@ -118,7 +145,7 @@ def pack(port: str, target: Path) -> int:
     ]
     files = [
         (f"lib/{name}", content, 0o755 if name.endswith(".sh") else 0o644)
-        for name, content in [*package_files(port), *pyserial_files()]
+        for name, content in [*package_files(port), *pyserial_files(), *driver_files(drivers or [])]
     ]
     write_archive(port, target, [*rows, *files])
     return len(files)
@@ -145,11 +172,15 @@ def write_folder(target: Path, rows: Iterable[tuple[str, bytes, int]]) -> None:
         path.chmod(mode)
 
 
-def pack_micropython(port: str, target: Path, mpy_cross: str | None) -> tuple[int, int]:
+def pack_micropython(
+    port: str, target: Path, mpy_cross: str | None, drivers: list[Driver] | None = None
+) -> tuple[int, int]:
     """An archive where the name says so, else a folder; (files, their bytes)."""
+    require_vendored(package_root("edgelite"))
     from edgelite_cli import micropython_bundles  # no other port needs a compiler
 
-    rows = list(micropython_bundles.contents(port, package_root("edgelite_ports"), mpy_cross))
+    modules = [row for driver in drivers or [] for row in driver.files()]
+    rows = list(micropython_bundles.contents(port, package_root("edgelite_ports"), mpy_cross, modules))
     if is_archive(target):
         write_archive(port, target, rows)
     else:
@@ -178,16 +209,27 @@ def main(arguments: list[str]) -> int:
         "(default: edgelite-PORT-VERSION)",
     )
     made.add_argument("--mpy-cross", metavar="PATH", help="MicroPython's compiler (default: whichever is installed)")
+    made.add_argument(
+        *("--driver", "-d"),
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="take along a driver of others that is installed here (edgelite driver list); may be given again",
+    )
     given = made.parse_args(arguments)
+    drivers = installed_drivers.chosen(given.driver) if given.driver else []
     target = given.out or default_target(given.port)
     try:
         if given.port in PORTS:
-            count, size_bytes = pack(given.port, target), 0
+            count, size_bytes = pack(given.port, target, drivers), 0
         else:
-            count, size_bytes = pack_micropython(given.port, target, given.mpy_cross)
+            count, size_bytes = pack_micropython(given.port, target, given.mpy_cross, drivers)
     except OSError as error:
         raise Failure(f"cannot write {target}: {error.strerror}") from error
     _tell(given.port, target, count, size_bytes)
+    if drivers and given.port not in PORTS:
+        words = " ".join(f"--driver {driver.name}:{driver.module}" for driver in drivers)
+        output.say(f"Its agent.conf must name them: edgelite provision ... {words}\n")
     return 0
 
 

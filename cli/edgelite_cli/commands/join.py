@@ -14,6 +14,10 @@ from edgelite_cli.failure import Failure, reporting
 from edgelite_cli.main import EXIT_FAILED
 from edgelite_protocol.errors import EdgeliteError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edgelite_cli.installed_drivers import Driver
+
 DEFAULT_STATE = "/var/lib/edgelite"
 
 EPILOG = """examples:
@@ -44,17 +48,27 @@ def main(arguments: list[str]) -> int:
         raise Failure("a token is needed: --token TOKEN, made on the hub with `edgelite token create`", 2)
     state = given.state or os.environ.get("EDGELITE_STATE") or DEFAULT_STATE
 
+    from edgelite_cli import installed_drivers
+    from edgelite_ports.linux.exec_agent import room_paths
     from edgelite_ports.linux.join import join
 
+    drivers = installed_drivers.of_others()
     try:
-        join(given.hub, token, given.name, state, force=given.force)
+        lines = installed_drivers.config_lines(drivers, room_paths())
+        join(given.hub, token, given.name, state, force=given.force, more_config=lines)
     except EdgeliteError as error:
         raise Failure(f"did not join {given.hub}: {error}", EXIT_FAILED) from error
     shown = "" if state == DEFAULT_STATE else f" --state {shlex.quote(state)}"
     sys.stdout.write(
-        f"{given.name} joined {given.hub}; its identity is in {state}\n{serial_note()}Next: edgelite agent{shown}\n"
+        f"{given.name} joined {given.hub}; its identity is in {state}\n{driver_note(drivers)}{serial_note()}"
+        f"Next: edgelite agent{shown}\n"
     )
     return 0
+
+
+def driver_note(drivers: list[Driver]) -> str:
+    names = ", ".join(f"{driver.name} ({driver.origin})" for driver in drivers)
+    return f"Drivers of others that its devices may name: {names}\n" if names else ""
 
 
 def serial_note() -> str:

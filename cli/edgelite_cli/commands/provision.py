@@ -65,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--wifi-ssid", metavar="NAME", help="the wireless network")
     add("--wifi-password", metavar="TEXT", help="its password (default: $EDGELITE_WIFI_PASSWORD)")
     add("--flash-bytes", type=int, metavar="N", help="what the board has for files (default: the board's usual)")
+    text = "a driver of others that is on the device too (edgelite bundle --driver NAME)"
+    add("--driver", action="append", default=[], metavar="NAME:MODULE", help=text)
     add("--frozen", action="store_true", help="the bundle is in the firmware and takes none of these")
     return made
 
@@ -125,6 +127,8 @@ def _config(given: argparse.Namespace, board: boards.Board, link: str) -> str:
             f"journal_bytes_max = {journal.size_bytes_max}",
             f"telemetry_bytes_max = {journal.telemetry_bytes_max}",
         ]
+    if given.driver:
+        lines.append("drivers = " + ", ".join(given.driver))
     text = "\n".join(lines) + "\n"
     try:
         parse(text).journal_limits()

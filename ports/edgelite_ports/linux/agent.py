@@ -5,7 +5,7 @@ import gc
 import os
 import sys
 
-from edgelite.devices.installed import installed_drivers
+from edgelite.devices.installed import announced_drivers, installed_drivers
 from edgelite.node import Node, Platform, earliest
 from edgelite_ports.common.agent_process import SIGCHLD, SIGHUP, SIGINT, SIGTERM, AgentProcess, run_command
 from edgelite_ports.common.dispatch import Dispatcher
@@ -57,7 +57,14 @@ class Agent(AgentProcess):
             places.bus_path = places.sockets + "/bus.sock"  # as edgelite/bus/service.py names it
         self._connections.socket_folder = places.sockets
         platform = Platform(
-            *(storage, artifacts, self._logs, boot_id, os.urandom, capabilities(installed_drivers(os.listdir))),
+            *(
+                storage,
+                artifacts,
+                self._logs,
+                boot_id,
+                os.urandom,
+                capabilities(announced_drivers(installed_drivers(os.listdir), config.drivers)),
+            ),
             frame_bytes_max=FRAME_BYTES_MAX,
             link_keys=link_keys,
             socket_folder=places.sockets,

@@ -51,13 +51,16 @@ class Token:
         self.secret = parts[1] + "." + parts[2]
 
 
-def join(hub_address: str, token: str, node_name: str, state_path: str, force: bool = False) -> None:
-    """Make this machine the node `node_name` of the hub at "host:port". Raises MisuseError where the arguments
-    are wrong, PlatformError where this machine or the network fails, ProtocolError where the hub refuses."""
+def join(
+    hub_address: str, token: str, node_name: str, state_path: str, force: bool = False, more_config: str = ""
+) -> None:
+    """Make this machine the node `node_name` of the hub at "host:port"; `more_config` are further lines of agent.conf.
+    Raises MisuseError where the arguments are wrong, PlatformError where this machine or the network fails,
+    ProtocolError where the hub refuses."""
     parsed = Token(token)
     host, port = _checked_address(hub_address)
-    config = "node = %s\nhub = %s\n" % (node_name, hub_address)
-    parse(config)  # the name is one that agent.conf takes
+    config = "node = %s\nhub = %s\n" % (node_name, hub_address) + more_config
+    parse(config)  # the name is one that agent.conf takes, and so is what comes after it
     state = State(state_path)
     files.make_directory(state.path)
     if os.path.exists(state.below(CONFIG_NAME)) and not force:

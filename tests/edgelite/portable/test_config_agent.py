@@ -84,3 +84,36 @@ def test_serial_lines_that_are_none():
             assert error.path == path, (text, error.path)
             continue
         raise AssertionError(text)
+
+
+def test_drivers_of_others():
+    text = "drivers = thermo:thermo_pack.driver, scale:process:/opt/scale --port 7\ndriver_path = /opt/a, /opt/b\n"
+    config = parse("node = a\nhub = h\n" + text + "driver_python = /usr/bin/python3.11\n")
+    found = {name: (config.drivers[name].module, config.drivers[name].command) for name in config.drivers}
+    assert found == {"thermo": ("thermo_pack.driver", []), "scale": ("", ["/opt/scale", "--port", "7"])}
+    assert (config.driver_path, config.driver_python) == (["/opt/a", "/opt/b"], "/usr/bin/python3.11")
+
+
+def test_drivers_that_are_none():
+    rows = (
+        ("drivers = ", "drivers"),
+        ("drivers = thermo", "drivers"),
+        ("drivers = thermo:", "drivers"),
+        ("drivers = Thermo:module", "drivers"),
+        ("drivers = a:b, a:c", "drivers"),
+        ("drivers = a:process:", "drivers"),
+        ("drivers = a:../b", "drivers"),
+        ("drivers = a:b..c", "drivers"),
+        ("drivers = a:1b", "drivers"),
+        ("drivers = " + ", ".join(["d%d:m" % number for number in range(33)]), "drivers"),
+        ("driver_path = opt", "driver_path"),
+        ("driver_path = ", "driver_path"),
+        ("driver_python =", "driver_python"),
+    )
+    for text, key in rows:
+        try:
+            parse("node = a\nhub = h\n" + text + "\n")
+        except ConfigurationError as error:
+            assert error.path == "line 3, " + key, (text, error.path)
+            continue
+        raise AssertionError(text)

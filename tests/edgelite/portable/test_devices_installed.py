@@ -2,7 +2,7 @@
 
 import os
 
-from edgelite.devices.installed import installed_drivers
+from edgelite.devices.installed import announced_drivers, installed_drivers
 
 
 class Package:
@@ -43,3 +43,7 @@ def test_without_a_folder_what_came_along_counts() -> None:
 def test_what_this_tree_ships_is_what_its_package_says() -> None:
     package = __import__("edgelite_drivers")
     assert installed_drivers(os.listdir) == package.SHIPPED
+
+
+def test_what_agent_conf_names_is_announced_too() -> None:
+    assert announced_drivers(("modbus", "serial"), {"thermo": None, "modbus": None}) == ("modbus", "serial", "thermo")

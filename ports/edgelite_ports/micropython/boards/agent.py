@@ -71,7 +71,7 @@ class Agent:
                 logs,
                 board.random_bytes(16),
                 board.random_bytes,
-                capabilities(board.about(), drivers),
+                capabilities(board.about(), drivers + tuple(config.drivers)),
             ),
             writes_outlive_agent=False,
             frame_bytes_max=board.frame_bytes_max,

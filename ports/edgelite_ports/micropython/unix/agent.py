@@ -9,7 +9,7 @@ import gc
 import os
 import sys
 
-from edgelite.devices.installed import installed_drivers
+from edgelite.devices.installed import announced_drivers, installed_drivers
 from edgelite.node import Node, Platform, earliest
 from edgelite_ports.common.agent_process import SIGCHLD, SIGHUP, SIGINT, SIGTERM, AgentProcess, run_command
 from edgelite_ports.common.dispatch import Dispatcher
@@ -66,7 +66,7 @@ class Agent(AgentProcess):
         platform = Platform(
             *(storage, artifacts, logs, boot_id, os.urandom),
             capabilities(
-                installed_drivers(os.listdir),
+                announced_drivers(installed_drivers(os.listdir), config.drivers),
                 ["process", "task"],
                 {"runtime-container": "this port starts no containers"},
             ),
