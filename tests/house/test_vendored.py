@@ -11,6 +11,7 @@ import pytest
 from house_files import ROOT, VENDORED, committed_files, is_vendored
 
 from edgelite_cli.commands import bundle
+from edgelite_cli.failure import Failure
 from edgelite_cli.micropython_bundles import PORTS, contents
 
 sys.path.insert(0, str(ROOT / "vendoring"))
@@ -131,6 +132,13 @@ def test_bundles_hold_them_with_their_licence(port: str) -> None:
         assert f"edgelite/vendored/{one.licence_name}" in names
         for _, name in one.files:
             assert {f"edgelite/vendored/{name}", f"edgelite/vendored/{Path(name).stem}.mpy"} & names
+
+
+def test_a_bundle_without_them_is_refused(tmp_path: Path) -> None:
+    bundle.require_vendored(ROOT / "edgelite")
+    assert {Path(name).name for name in bundle.VENDORED} == set(NAMES)
+    with pytest.raises(Failure, match=r"umqtt\.py is missing: in a checkout, \./dev setup fetches it"):
+        bundle.require_vendored(tmp_path)
 
 
 def test_a_node_without_a_network_has_none() -> None:
