@@ -19,6 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ble_targets import ble_advertisements, ble_converter, ble_sensors
+from driver_targets import driver_agent, driver_messages, driver_process
 from serial_targets import serial_bus, serial_frames, serial_obis, serial_pattern_texts, serial_patterns
 
 Function = Callable[[bytes], None]
@@ -349,6 +351,17 @@ ASCII_SEEDS = (b"\xff:010300000002FA\r\n", b"\x05:0107F8\r\n:01110EE\r\n")
 
 MQTT_SEEDS = hexes("ff20020000", "ff3205000178000171", "ff40020001", "0490030001013203000178d000", "0330ffffff7f000178")
 
+BLE_SEEDS = hexes(
+    "0201061aff4c00021500112233445566778899aabbccddeeff00010002c5",
+    "0201060916d2fc4002fa0301",
+    "0303aafe0d16aafe10f801676f6f676c65",
+    "1116aafe20000bb81a000000000100000010",
+)
+DRIVER_HELLO, DRIVER_RESULT, DRIVER_REQUEST = hexes(
+    "001300a500010101020003657363616c6504194000", "001600a50005010102a166776569676874f93e0003a004f5",
+    "001900a40002010102a003a16677656967687482a065464c4f4154",
+)  # fmt: skip
+
 TARGETS: tuple[Target, ...] = (
     Target("modbus answers parsed", modbus_parse, hexes("02030400010002", "0d2b0e010100000100024142"), 6),
     Target("modbus tcp client", lambda: modbus_client("tcp"), hexes("020400010000000701030400010002"), 4),
@@ -364,6 +377,12 @@ TARGETS: tuple[Target, ...] = (
     Target("serial pattern texts", serial_pattern_texts, (b"{:2}GGA,{},{value:ddmm},{value:sign},",), 2),
     Target("serial meter data", serial_obis, (b"1-0:1.8.0*255(000123.4*kWh)\r\n24.2.1(1)(2*m3)\r\n",), 3),
     Target("serial bus", serial_bus, (b"\x021.8.0(1.5*kWh)\r\n!\r\n\x03\x2a",), 1),
+    Target("ble advertisements", ble_advertisements, BLE_SEEDS, 4),
+    Target("ble sensors", ble_sensors, hexes("0040020a09", "ff410011223344556677", "0044500000"), 3),
+    Target("ble values", ble_converter, hexes("001a2b", "02ffffffffffffffff"), 3),
+    Target("driver messages", driver_messages, (b"\xff" + DRIVER_HELLO + DRIVER_RESULT,), 4),
+    Target("driver process", driver_process, (DRIVER_HELLO + DRIVER_RESULT,), 2),
+    Target("driver agent", driver_agent, (DRIVER_HELLO + DRIVER_REQUEST,), 3),
     Target("bus json", bus_json, (b'{"twin": {"t": {"expected": {"value": "1"}}}, "n": [1, -2.5e3, true, null]}',), 2),
     Target("mqtt packets", mqtt_packets, MQTT_SEEDS, 4),
     Target("mqtt bridge", mqtt_bridge, MQTT_SEEDS, 1),

@@ -20,6 +20,7 @@ INDEX_MAX = 511  # an attribute's value has at most 512 bytes (Core Specificatio
 BYTES_MAX = 8
 SHIFT_MAX = 63
 OPERATIONS_MAX = 16  # KubeEdge's examples have up to 3
+VALUE_MAX = 1e38  # of each operation: whole numbers have no bound of their own, and too long ones cannot be divided
 _MASK = (1 << 64) - 1
 _INVERSE = {"add": "subtract", "subtract": "add", "multiply": "divide", "divide": "multiply"}
 
@@ -88,8 +89,8 @@ def convert(converter: DataConverter, data: bytes) -> "int | float":
     value: int | float = number
     for name, operand in converter.operations:
         value = _apply(name, value, operand)
-    if not is_finite(value):
-        raise ValueRefused("the converter gives no number")
+        if not -VALUE_MAX <= value <= VALUE_MAX:
+            raise ValueRefused("the converter gives no number")
     return value
 
 
@@ -100,6 +101,8 @@ def convert_back(converter: DataConverter, value: object) -> bytes:
     number: int | float = value  # type: ignore[assignment]
     for name, operand in reversed(converter.operations):
         number = _apply(_INVERSE[name], number, operand)
+        if not -VALUE_MAX <= number <= VALUE_MAX:
+            break
     indexes = _indexes(converter)
     highest = (1 << 8 * len(indexes)) - 1
     if not -1 < number < 2.0 * _MASK:
