@@ -42,7 +42,6 @@ KEPT = {
     ),
 }
 VENDORED = ("vendored/umqtt.py", "vendored/umqtt.LICENSE")  # fetched, so a checkout may lack them
-VENDORED = ("vendored/umqtt.py", "vendored/umqtt.LICENSE")  # fetched, so a checkout may lack them
 SUFFIXES = (".py", ".sh", ".service", ".LICENSE")
 # Of pyserial, what opens a line on Linux, with its licence, which its package does not have.
 PYSERIAL = ("__init__.py", "serialutil.py", "serialposix.py", "rs485.py")
@@ -80,13 +79,6 @@ def package_root(name: str) -> Path:
     if file is None:
         raise Failure(f"the package {name} has no folder; install edgelite as files, not as one archive")
     return Path(file).parent
-
-
-def require_vendored(root: Path) -> None:
-    """A bundle without them would be one that cannot do what it should. `root` is the folder of edgelite."""
-    for name in VENDORED:
-        if not (root / name).is_file():
-            raise Failure(f"{root / name} is missing: in a checkout, ./dev setup fetches it")
 
 
 def require_vendored(root: Path) -> None:
@@ -145,7 +137,6 @@ def driver_files(drivers: list[Driver]) -> list[tuple[str, bytes]]:
 def pack(port: str, target: Path, drivers: list[Driver] | None = None) -> int:
     """Write the archive, the same bytes for the same files; how many files of ours it holds."""
     require_vendored(package_root("edgelite"))
-    require_vendored(package_root("edgelite"))
     unit = (package_root("edgelite_ports") / port / "edgelite-agent.service").read_bytes()
     rows = [
         ("bin/edgelite", LAUNCHER.encode(), 0o755),
@@ -185,7 +176,6 @@ def pack_micropython(
     port: str, target: Path, mpy_cross: str | None, drivers: list[Driver] | None = None
 ) -> tuple[int, int]:
     """An archive where the name says so, else a folder; (files, their bytes)."""
-    require_vendored(package_root("edgelite"))
     require_vendored(package_root("edgelite"))
     from edgelite_cli import micropython_bundles  # no other port needs a compiler
 
