@@ -58,7 +58,10 @@ class GuardedDriver:
 
     def make_bus(self, target: "tuple[Any, ...]", random_bytes: "Any") -> "Any":
         if hasattr(self.driver, "make_server"):
-            return self._call("protocol", "make_server", target, random_bytes, *self._node)
+            from edgelite.devices.serving import Serving  # most nodes serve nobody
+
+            devices, emit = self._node
+            return self._call("protocol", "make_server", target, random_bytes, devices, Serving(self.NAME, emit).emit)
         return self._call("protocol", "make_bus", target, random_bytes)
 
     def _call(self, path: str, function: str, *arguments: object) -> "Any":

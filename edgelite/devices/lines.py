@@ -226,7 +226,8 @@ class Line(Channel):
     def _fail(self, method: str, error: BaseException, now_ms: int) -> None:
         now_ms = max(now_ms, self._lines.now_ms)  # not all calls of a port tell the time
         self.bus = None
-        self.failure = fault_text(self._driver.NAME, method, error)
+        is_told = isinstance(error, ConfigurationError) and method == "make_bus"  # by the guard already
+        self.failure = error.text if is_told else fault_text(self._driver.NAME, method, error)  # type: ignore[attr-defined]
         self.is_lost = True
         lasted = self._made_ms is not None and now_ms - self._made_ms >= HEALTHY_MS
         pause_ms = AGAIN_MS_MIN if lasted else self._pause_ms

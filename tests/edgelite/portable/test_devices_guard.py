@@ -341,3 +341,16 @@ def test_a_comparison_that_raises_is_told_with_the_desired_value():
     twin = bench.recorder.twins()[-1]
     assert "driver bad failed in same_value: ValueError" in twin[messages.TWIN_ERROR]
     assert bench.state(BAD) == ("online", "") and bench.bad.buses[0].writes == []
+
+
+def test_a_bus_that_cannot_be_made_anew_is_tried_again():
+    bench = Bench()
+    bench.run(0, 1000)
+    bench.break_bus(step=boom)
+    bench.at(1000)
+    make_bus, bench.bad.make_bus = bench.bad.make_bus, boom
+    bench.run(1250, 5000)
+    assert bench.state(BAD)[1] == "driver bad failed in make_bus: ValueError: unit 7"
+    bench.bad.make_bus, bench.bad.faults = make_bus, {}
+    bench.run(5000, 15_000)
+    assert bench.state(BAD) == ("online", "")
