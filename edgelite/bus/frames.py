@@ -61,7 +61,8 @@ def decode(payload: bytes) -> "dict[int, Any]":
     if not isinstance(item, dict):
         raise ProtocolError("bus_frame", "a frame is a map")
     kind = item.get(KIND)
-    fields = TABLES.get(kind) if isinstance(kind, int) else None
+    is_number = isinstance(kind, int) and kind is not True and kind is not False  # one runtime takes True for 1
+    fields = TABLES.get(kind) if is_number else None
     if fields is None:
         raise ProtocolError("bus_frame", "no frame of a local process is of this kind")
     schema.check_map(item, fields, "frame")

@@ -1,4 +1,5 @@
-"""The bus' parsers beside other ones: topic filters against a search by brute force, JSON against CPython's."""
+"""The bus' parsers beside other ones: topic filters against a search by brute force, JSON against CPython's,
+the client's codec against the protocol's."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgelite.bus import json_text, topics
+from edgelite_ports.common import bus_client
+from edgelite_protocol import cbor
 from edgelite_protocol.errors import ProtocolError
 
 LEVEL = st.sampled_from(["", "a", "b", "$a", "+", "#", "a+", "ab"])
@@ -130,3 +133,15 @@ def test_the_other_reads_what_is_written(value: Any) -> None:
     except UnicodeError:
         return  # a lone surrogate
     assert json.loads(data) == value
+
+
+FIELDS = st.dictionaries(
+    st.integers(0, 30), st.integers(0, 2**32 - 1) | st.binary(max_size=300) | st.text(max_size=80) | st.booleans()
+)
+
+
+@given(FIELDS)
+def test_the_clients_own_codec_is_the_agents(fields: dict[int, object]) -> None:
+    data = cbor.encode(fields)
+    assert bus_client._encode(fields) == data
+    assert bus_client._decode(data, 0) == (fields, len(data))

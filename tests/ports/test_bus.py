@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -279,3 +280,24 @@ def test_a_workload_is_told_where_the_bus_is(site: AgentSite, hub: HubPeer, conn
     assert (tmp_path / "told").read_text() == bus_path(site) + "\n"
     assert os.stat(bus_path(site)).st_mode & 0o777 == 0o600
     assert os.stat(os.path.dirname(bus_path(site))).st_mode & 0o777 == 0o700
+
+
+def test_an_agent_that_hangs_is_given_up_in_time(site: AgentSite, connect: Connect) -> None:
+    client = connect()
+    client.subscribe("t")
+    client.timeout_s = 0.5
+    os.kill(site.pid, signal.SIGSTOP)
+    try:
+        begun_s = time.monotonic()
+        with pytest.raises(BusError, match="timeout"):
+            client.publish("t", "x")
+        assert client.next(0.1) is None
+        with pytest.raises(BusError, match="timeout"):
+            connect(timeout_s=0.5).ping()
+        assert time.monotonic() - begun_s < 10
+    finally:
+        os.kill(site.pid, signal.SIGCONT)
+    client.timeout_s = 10
+    client.publish("t", "later")
+    payloads = [message.payload for message in client.messages(0.5)]
+    assert payloads[-1] == b"later"
