@@ -302,6 +302,16 @@ def test_the_rules_about_when_a_value_goes_up_and_what_the_node_desires_itself()
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [("BOOLEAN", "1", "true"), ("BOOLEAN", 0, "false"), ("INT", "+5", "5"), ("STRING", "1", "1")],
+)
+def test_what_means_the_same_is_written_as_a_node_takes_it(kind: str, value: object, text: str) -> None:
+    instance = device(desired={"value": value}, failSafe={"value": value, "afterMs": 1000})
+    row: Any = compiled_device(instance, model(type=kind))[m.DEVICE_PROPERTIES]
+    assert (row[0][m.PROPERTY_DESIRED], row[0][m.PROPERTY_FAIL_SAFE]) == (text, text)
+
+
 def test_an_expiry_may_be_a_time() -> None:
     metadata = {"timestamp": "long ago", "expires": "2026-01-01T00:00:00Z"}
     row: Any = compiled_device(device(desired={"value": "12", "metadata": metadata}), model())[m.DEVICE_PROPERTIES]

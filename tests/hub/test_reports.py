@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import struct
 from collections.abc import Callable
 from functools import partial
@@ -417,6 +418,25 @@ def test_a_bad_reading_is_no_error_of_the_desired_value(world: World, node: Node
     node.report(m.LANE_STATE, (1, body))
     assert twin(world)["reported"]["metadata"]["error"] == "no answer within 1000 ms"
     assert "error" not in twin(world)["observedDesired"]["metadata"]
+
+
+def test_what_is_told_of_a_window_is_a_sample_and_no_twin(world: World, node: Node) -> None:
+    device = copy.deepcopy(world.get(DEVICES, "d"))
+    device["spec"]["properties"][0]["aggregate"] = {"windowMs": 1000, "functions": ["max"]}
+    name = device["spec"]["properties"][0]["name"]
+    world.put(DEVICES, device)
+    body = {
+        m.REPORT: m.REPORT_TELEMETRY,
+        m.TELEMETRY_DEVICE: "default/d",
+        m.TELEMETRY_TIME: [START_UNIX_MS, 1],
+        m.TELEMETRY_VALUES: {name: 4, f"{name}.max": 9},
+    }
+    node.report(m.LANE_TELEMETRY, (1, body))
+    assert [(one["propertyName"], one["reported"]["value"]) for one in world.get(DEVICES, "d")["status"]["twins"]] == [
+        (name, "4")
+    ]
+    samples = world.store.read(lambda transaction: transaction.samples("default/d", None, None, None, 10))
+    assert {(one.property, one.value) for one in samples} == {(name, 4), (f"{name}.max", 9)}
 
 
 def test_whose_word_a_desired_value_is_stands_beside_it(world: World, node: Node) -> None:

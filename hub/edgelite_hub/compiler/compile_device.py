@@ -121,22 +121,30 @@ def _property(device: Object, instance: Object, definition: Object) -> Compact:
         # A property goes up unless it is told not to: nobody joins a node to keep its readings there.
         m.PROPERTY_REPORT_TO_CLOUD: report_to_cloud is None or bool(report_to_cloud),
     }
-    _add_desired(compact, device, instance)
+    _add_desired(compact, device, instance, kind)
     _add_bounds(compact, definition)
     _add_report_rules(compact, instance)
     return compact
 
 
-def _add_desired(compact: Compact, device: Object, instance: Object) -> None:
+def _node_text(kind: str, value: object) -> str:
+    """A value as a node takes it; what people write besides means the same."""
+    text = str(value)
+    if kind == "BOOLEAN":
+        return {"1": "true", "0": "false"}.get(text, text)
+    return text.removeprefix("+") if kind == "INT" else text
+
+
+def _add_desired(compact: Compact, device: Object, instance: Object, kind: str) -> None:
     desired = instance.get("desired") or {}
     fail_safe = instance.get("failSafe")
     if fail_safe:
-        compact[m.PROPERTY_FAIL_SAFE] = str(fail_safe["value"])
+        compact[m.PROPERTY_FAIL_SAFE] = _node_text(kind, fail_safe["value"])
         compact[m.PROPERTY_FAIL_SAFE_MS] = int(fail_safe["afterMs"])
     value = desired.get("value")
     if value is None or value == "":
         return
-    compact[m.PROPERTY_DESIRED] = str(value)
+    compact[m.PROPERTY_DESIRED] = _node_text(kind, value)
     # The Device's generation grows with each change of its spec, and so with each change of a desired value.
     compact[m.PROPERTY_DESIRED_VERSION] = int(device["metadata"].get("generation") or 1)
     metadata = desired.get("metadata") or {}
