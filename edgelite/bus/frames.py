@@ -60,7 +60,7 @@ def decode(payload: bytes) -> "dict[int, Any]":
     item: Any = cbor.decode(payload)
     if not isinstance(item, dict):
         raise ProtocolError("bus_frame", "a frame is a map")
-    kind = item.get(KIND)
+    kind: Any = item.get(KIND)
     is_number = isinstance(kind, int) and kind is not True and kind is not False  # one runtime takes True for 1
     fields = TABLES.get(kind) if is_number else None
     if fields is None:
