@@ -7,6 +7,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+def is_digits(text: str) -> bool:
+    """Of ASCII alone, and at least one: `isdigit` has more, which `int` does not take."""
+    return len(text) > 0 and all(one in "0123456789" for one in text)
+
+
 class Fields:
     """The fields of one map: `Fields(config, "visitors.configData", ("register", "offset"))`.
 

@@ -3,7 +3,7 @@
 docs/modbus-server.md has every field in a table. How a value lies in its registers is what the client has too.
 """
 
-from edgelite_drivers.fields import Fields
+from edgelite_drivers.fields import Fields, is_digits
 from edgelite_drivers.modbus.config import PROTOCOL_PATH, TABLES, VISITOR_FIELDS, VISITOR_PATH
 from edgelite_drivers.modbus.config import check_visitor as check_place
 from edgelite_drivers.modbus.values import encode
@@ -59,7 +59,7 @@ def _tcp_target(fields: Fields) -> "tuple[Any, ...]":
         if fields.has(name):
             raise fields.refuse(name, "is of a serial line; give serialPort, or listen without it")
     host, separator, port = _split(fields.text("listen", 260))
-    if not separator or not host or not port.isdigit() or len(port) > 5 or not 1 <= int(port) <= 65535:
+    if not separator or not host or not is_digits(port) or len(port) > 5 or not 1 <= int(port) <= 65535:
         raise fields.refuse("listen", "must be ADDRESS:PORT, such as 192.168.10.5:502, or 0.0.0.0:502 for all")
     clients = [name.strip() for name in fields.text("clients", 1000, " ").split(",")]
     clients = sorted({name for name in clients if name})

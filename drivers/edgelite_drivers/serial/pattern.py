@@ -11,6 +11,7 @@ linear in the frame. A literal's characters stand for bytes, one each.
 """
 
 from edgelite.driver import ConfigurationError
+from edgelite_drivers.fields import is_digits
 from edgelite_drivers.serial.conversion import BINARY, SCANNED, WORDS, Conversion, ValueRefused, encoded, scan
 
 TYPE_CHECKING = False
@@ -181,7 +182,7 @@ def _field(text: str, path: str) -> Field:
     decimals: int | None = None
     is_little = has_comma = False
     for item in rest.split():
-        if item.isdigit() and not width and 0 < int(item) <= WIDTH_MAX:
+        if is_digits(item) and not width and 0 < int(item) <= WIDTH_MAX:
             width = int(item)
         elif item in WORDS and word in ("", "text"):
             word = item
@@ -189,7 +190,7 @@ def _field(text: str, path: str) -> Field:
             is_little = True
         elif item == "comma":
             has_comma = True
-        elif item[0] == "." and item[1:].isdigit() and int(item[1:]) <= 9:
+        elif item[0] == "." and is_digits(item[1:]) and int(item[1:]) <= 9:
             decimals = int(item[1:])
         else:
             raise ConfigurationError(path, "what is %r in {%s}? known are a width, %s" % (item, text, ", ".join(WORDS)))

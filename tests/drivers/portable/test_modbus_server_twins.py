@@ -292,6 +292,7 @@ def test_bad_configurations_are_refused_by_their_path():
         ({"listen": "nowhere"}, "listen"),
         ({"listen": "127.0.0.1:0"}, "listen"),
         ({"listen": "127.0.0.1:99999"}, "listen"),
+        ({"listen": "127.0.0.1:\u00b2"}, "listen"),
         ({"listen": "a:1", "unitId": 256}, "unitId"),
         ({"listen": "a:1", "unitId": 1, "slaveID": 1}, "unitId"),
         ({"listen": "a:1", "framing": "rtu", "unitId": 0}, "unitId"),
