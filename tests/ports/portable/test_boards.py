@@ -398,6 +398,25 @@ def test_a_channel_on_a_line():
     assert channel.events.count("closed") == 1
 
 
+def test_other_settings_hold_once_what_was_sent_has_left_the_line():
+    lines, loop, opened = make_lines()
+    channel = Recorder(b"")
+    lines.open(Open(channel, ("serial", "uart1", {"baud": 300})))
+    channel.to_send = b"x" * 30
+    lines.configure(channel, {"baud": 9600})
+    channel.to_send = b"new"
+    assert opened[0].sent == b"x" * 30 and len(opened) == 1
+    deadline_ms = lines.step(500)
+    assert 1000 <= deadline_ms <= 1300, "30 bytes at 300 baud take a second"
+    assert len(opened) == 1 and opened[0].sent == b"x" * 30
+    lines.step(deadline_ms)
+    assert not opened[0].is_open and opened[1].options["baudrate"] == 9600
+    assert opened[1].sent == b"new"
+    opened[1].arrived = b"answer"
+    loop.wait(0)
+    assert channel.events == ["opened", b"answer"]
+
+
 def test_a_line_that_cannot_be_opened_and_a_board_without_a_network():
     lines, _, _ = make_lines(ValueError("no such UART"))
     for target, words in ((("serial", "uart9", {"baud": 9600}), "no such UART"), (("tcp", "h", 1), "no network")):
