@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edgelite import __version__
 from edgelite_cli import installed_drivers, options, output
+from edgelite_cli.compact import compact
 from edgelite_cli.failure import Failure, reporting
 from edgelite_cli.installed_drivers import Driver
 
@@ -21,7 +22,14 @@ PORTS: dict[str, tuple[str, ...]] = {
     "linux": ("edgelite_protocol", "edgelite", "edgelite_drivers", "edgelite_ports", "edgelite_cli"),
 }
 LEFT_OUT = {
-    "linux": ("edgelite_ports/testing", "edgelite_ports/micropython", "edgelite_drivers/testing", "edgelite_cli/"),
+    "linux": (
+        "edgelite_ports/testing",
+        "edgelite_ports/micropython",
+        "edgelite_drivers/testing",
+        "edgelite_protocol/hub_session",
+        "edgelite_protocol/feed_rules",
+        "edgelite_cli/",
+    ),
 }
 KEPT = {
     "linux": tuple(
@@ -99,7 +107,11 @@ def package_files(port: str) -> Iterator[tuple[str, bytes]]:
         for file in sorted(root.rglob("*")):
             name = f"{package}/{file.relative_to(root).as_posix()}"
             if file.suffix in SUFFIXES and wanted(port, name):
-                yield name, file.read_bytes()
+                yield name, content_of(file)
+
+
+def content_of(file: Path) -> bytes:
+    return compact(file.read_bytes()) if file.suffix == ".py" else file.read_bytes()
 
 
 def pyserial_files() -> list[tuple[str, bytes]]:
@@ -108,7 +120,7 @@ def pyserial_files() -> list[tuple[str, bytes]]:
         root = package_root("serial")
     except ModuleNotFoundError:
         return []
-    files = [(f"serial/{name}", (root / name).read_bytes()) for name in PYSERIAL]
+    files = [(f"serial/{name}", content_of(root / name)) for name in PYSERIAL]
     licence = (package_root("edgelite_cli") / PYSERIAL_LICENCE).read_bytes()
     return [*files, ("serial/LICENSE", licence)]
 
