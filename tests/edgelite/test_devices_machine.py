@@ -50,16 +50,16 @@ class Word:
 class Drive:
     """One agent after another, on one journal, with one device that keeps what it holds."""
 
-    def __init__(self) -> None:
-        self.storage = MemoryStorage()
-        self.holds: dict[str, Any] = {"p": 0}
+    def __init__(self, storage: MemoryStorage | None = None, holds: Any = 0, entry: Any = None, boot: int = 1) -> None:
+        self.storage = storage or MemoryStorage()
+        self.holds: dict[str, Any] = {"p": holds}
         self.is_silent = False
-        self.boot = 1
+        self.boot = boot
         self.now_ms = 0
         self.unix_ms = NOON
         self.floor_ms = 0
         self.offset_ms: int | None = None
-        self.entry: dict[str, Any] = {"fail_safe": str(SAFE), "fail_safe_ms": FAIL_SAFE_MS}
+        self.entry: dict[str, Any] = entry or {"fail_safe": str(SAFE), "fail_safe_ms": FAIL_SAFE_MS}
         self.is_live = False
         self.start()
 
@@ -147,9 +147,13 @@ class Wishes(RuleBasedStateMachine):
     @rule(value=VALUES, expires=st.booleans())
     def hub_desires(self, value: int, expires: bool) -> None:
         self.version += 1
-        wish = {"desired": str(value), "desired_version": self.version, "desired_time": self.drive.unix_ms}
-        wish["desired_expires"] = self.drive.unix_ms + EXPIRES_AFTER_MS if expires else None  # type: ignore[assignment]
-        self.undelivered = wish
+        time_ms = self.drive.unix_ms
+        self.undelivered = {
+            "desired": str(value),
+            "desired_version": self.version,
+            "desired_time": time_ms,
+            "desired_expires": time_ms + EXPIRES_AFTER_MS if expires else None,
+        }
         if self.drive.is_live:
             self.deliver()
         self.settle(5000)
@@ -246,10 +250,11 @@ class Wishes(RuleBasedStateMachine):
         word = self.word
         if not word.is_owed:
             return
-        if word.expires is not None and word.expires <= (before_ms if not self.drive.is_silent else self.drive.unix_ms):
-            if word.value != self.held or self.drive.is_silent:
-                word.is_owed = False
-                return
+        asked_ms = self.drive.unix_ms if self.drive.is_silent else before_ms
+        is_over = word.expires is not None and word.expires <= asked_ms
+        if is_over and (word.value != self.held or self.drive.is_silent):
+            word.is_owed = False
+            return
         if not self.drive.is_silent:
             word.is_owed = False
             assert word.value is not None
