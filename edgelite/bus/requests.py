@@ -1,14 +1,16 @@
 """The node's devices for local programs and for `edgelite device` on the node, without a hub (docs/bus.md).
 
-    edgelite/devices/list  {"id"}                               -> edgelite/devices/list/result {"id", "devices"}
-    edgelite/devices/get   {"id", "device"}                     -> .../get/result {"id", "device", "properties", ...}
-    edgelite/devices/set   {"id", "device", "property", "value"} -> .../set/result {"id"}
-    edgelite/devices/changed/NAMESPACE/NAME/PROPERTY            what changed: {"device", "property", "value", ...}
-    edgelite/devices/changed/NAMESPACE/NAME                     the device itself: {"device", "state", "reason"}
+    edgelite/devices/list  {"id", "after"}                        -> .../list/result {"id", "devices", "more"}
+    edgelite/devices/get   {"id", "device", "after"}              -> .../get/result {"id", "properties", "more", ...}
+    edgelite/devices/set   {"id", "device", "property", "value"}  -> .../set/result {"id"}
+    edgelite/devices/changed/NAMESPACE/NAME/PROPERTY              what changed: {"device", "property", "value", ...}
+    edgelite/devices/changed/NAMESPACE/NAME                       the device itself: {"device", "state", "reason"}
 
-A request that cannot be done has `error` in its result.
+A request that cannot be done has `error` in its result. What is too much for one answer comes in pages: `more` is where
+the next one begins, to be asked for by `after`.
 """
 
+from edgelite.bus.json_text import encode
 from edgelite.bus.serving import Refused, Serving, refusal_of, request_of, text_of
 from edgelite_protocol.values import to_text
 
@@ -28,6 +30,8 @@ CHANGED = TOPIC + "changed/"
 ID_LENGTH_MAX = 64
 NAME_LENGTH_MAX = 512
 VALUE_LENGTH_MAX = 4096
+DEVICES_PER_PAGE = 40
+PAGE_BYTES_MAX = 12 * 1024  # of properties: an answer has 16 KiB
 
 
 class Requests(Serving):
@@ -63,9 +67,13 @@ class Requests(Serving):
 
     # ---- requests
 
-    def _list(self, _request: "dict[str, Any]", now_ms: int) -> "dict[str, Any]":
-        keys = self.devices.keys()
-        return {"devices": [self._summary(key, self.devices.view(key), now_ms) for key in keys]}
+    def _list(self, request: "dict[str, Any]", now_ms: int) -> "dict[str, Any]":
+        keys = _behind(self.devices.keys(), request)
+        page = keys[:DEVICES_PER_PAGE]
+        form: dict[str, Any] = {"devices": [self._summary(key, self.devices.view(key), now_ms) for key in page]}
+        if len(keys) > len(page):
+            form["more"] = page[-1]
+        return form
 
     def _get(self, request: "dict[str, Any]", now_ms: int) -> "dict[str, Any]":
         key = text_of(request, "device", NAME_LENGTH_MAX)
@@ -73,7 +81,15 @@ class Requests(Serving):
         if device is None:
             raise Refused(404, "there is no device %s on this node" % key)
         form = self._summary(key, device, now_ms)
-        form["properties"] = {name: self._property(device.twins[name]) for name in sorted(device.twins)}
+        form["properties"] = {}
+        size_bytes = 0
+        for name in _behind(sorted(device.twins), request):
+            one = self._property(device.twins[name])
+            size_bytes += len(name) + len(encode(one))
+            if size_bytes > PAGE_BYTES_MAX and form["properties"]:
+                form["more"] = sorted(form["properties"])[-1]
+                break
+            form["properties"][name] = one
         return form
 
     def _set(self, request: "dict[str, Any]", now_ms: int) -> "dict[str, Any]":
@@ -109,6 +125,14 @@ class Requests(Serving):
             form["desired_state"] = twin.desired.state
             form["desired_error"] = twin.desired.error
         return form
+
+
+def _behind(names: "list[str]", request: "dict[str, Any]") -> "list[str]":
+    """The sorted names of this page and the next ones."""
+    if "after" not in request:
+        return names
+    after = text_of(request, "after", NAME_LENGTH_MAX)
+    return [name for name in names if name > after]
 
 
 _ACTIONS: "dict[str, Callable[[Requests, dict[str, Any], int], dict[str, Any]]]" = {

@@ -132,12 +132,20 @@ class Client:
 
     def devices(self) -> "list[dict[str, Any]]":
         """What the node has: {"device": "namespace/name", "state", "reason"} each."""
-        found: list[dict[str, Any]] = self._ask("list", {})["devices"]
+        answer = self._ask("list", {})
+        found: list[dict[str, Any]] = answer["devices"]
+        while "more" in answer:
+            answer = self._ask("list", {"after": answer["more"]})
+            found += answer["devices"]
         return found
 
     def get(self, device: str) -> "dict[str, Any]":
         """One device with its properties: {"device", "state", "reason", "properties": {name: {"value", ...}}}."""
-        return self._ask("get", {"device": device})
+        found = answer = self._ask("get", {"device": device})
+        while "more" in answer:
+            answer = self._ask("get", {"device": device, "after": answer["more"]})
+            found["properties"].update(answer["properties"])
+        return found
 
     def set(self, device: str, property: str, value: str) -> None:
         """Desire a value, as the hub may; BusError says why that cannot be."""

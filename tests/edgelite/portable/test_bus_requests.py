@@ -1,6 +1,7 @@
 """The node's devices for local programs: list, get, set, watch."""
 
 from bus_fakes import KEY, BusBench
+from device_fakes import device_map, property_row
 
 TOPIC = "edgelite/devices/"
 
@@ -23,6 +24,29 @@ def test_a_person_reads_and_sets_without_a_hub():
     assert (changed["device"], changed["property"], changed["desired"]) == (KEY, "temp", "30")
 
 
+def test_what_is_too_much_for_one_answer_comes_in_pages():
+    bench = BusBench(listens=("edgelite/#",))
+    rows = [property_row("p%03d" % number, "STRING") for number in range(150)]
+    bench.devices.set_desired(KEY, device_map(rows, driver="mapper"), bench.now_ms)
+    for number in range(150):
+        bench.devices.report_locally(KEY, "p%03d" % number, "v" * 100, bench.now_ms)
+    found = {}
+    request = {"id": "1", "device": KEY}
+    pages = 0
+    while request is not None:
+        answer = bench.ask(TOPIC + "get", request)[0][1]
+        pages += 1
+        assert not any(name in found for name in answer["properties"])
+        found.update(answer["properties"])
+        request = dict(request, after=answer["more"]) if "more" in answer else None
+    assert len(found) == 150 and pages == 3
+    for number in range(60):
+        bench.devices.set_desired("default/d%02d" % number, device_map([], driver="mapper"), bench.now_ms)
+    first = bench.ask(TOPIC + "list", {"id": "1"})[0][1]
+    second = bench.ask(TOPIC + "list", {"id": "1", "after": first["more"]})[0][1]
+    assert len(first["devices"]) + len(second["devices"]) == 61 and "more" not in second
+
+
 def test_what_changes_is_told_to_those_who_watch():
     bench = BusBench(listens=(TOPIC + "changed/default/meter/#",)).add()
     assert [topic for topic, _ in bench.said()] == [TOPIC + "changed/" + KEY]
@@ -39,6 +63,7 @@ def test_what_is_wrong_has_a_reason():
     for action, request, text in (
         ("list", b"x", "not JSON"),
         ("list", {}, "id must be"),
+        ("list", {"id": "1", "after": 7}, "after must be"),
         ("get", {"id": "1"}, "device must be"),
         ("get", {"id": "1", "device": "default/other"}, "no device default/other"),
         ("set", {"id": "1", "device": KEY, "property": "temp"}, "value must be"),
