@@ -14,11 +14,13 @@ sys.path.insert(0, str(Path(__file__).parent / "portable"))
 from modbus_bench import Bench, counting_unit
 
 from edgelite.driver import ConfigurationError
-from edgelite_drivers.modbus import check_protocol, check_visitor, pdu
+from edgelite_drivers.modbus import check_protocol, check_visitor, diagnosis, make_bus, pdu
 from edgelite_drivers.modbus.ascii import AsciiFraming
-from edgelite_drivers.modbus.rtu import RtuFraming
+from edgelite_drivers.modbus.config import DEVICE_FIELDS, SERIAL_FIELDS, TCP_FIELDS
+from edgelite_drivers.modbus.representation import REPRESENTATION_FIELDS
+from edgelite_drivers.modbus.rtu import RtuFraming, seal
 from edgelite_drivers.modbus.tcp import TcpFraming
-from edgelite_drivers.modbus.values import ValueRefused, decode, encode
+from edgelite_drivers.modbus.values import ValueRefused, decode, encode, masks
 from edgelite_protocol import messages
 from edgelite_protocol.errors import ProtocolError
 
@@ -82,11 +84,14 @@ def test_framing(make: Any, unit: int, request: bytes, pieces: list[bytes], is_n
     assert run(pieces) == run([b"".join(pieces)])
 
 
+PROTOCOL_FIELDS = (*DEVICE_FIELDS, *SERIAL_FIELDS, *TCP_FIELDS)
 TYPES = st.sampled_from(["INT", "FLOAT", "DOUBLE", "BOOLEAN", "STRING", "BYTES", "STREAM", ""])
 JSON = st.none() | st.booleans() | st.integers(-10, 70000) | st.floats() | st.text(max_size=5)
 CONFIGS = st.dictionaries(
-    st.sampled_from(["register", "offset", "limit", "type", "scale", "isSwap", "isRegisterSwap", "other"]),
-    st.sampled_from(["HoldingRegister", "CoilRegister", "float32", "string", "uint64", 1, 2, 4, 0.1, True]) | JSON,
+    st.sampled_from(["register", "offset", "limit", "other", *REPRESENTATION_FIELDS]),
+    st.sampled_from(["HoldingRegister", "CoilRegister", "float32", "string", "uint64", 1, 2, 4, 0.1, True])
+    | st.sampled_from(["CDAB", "DCBA", "int16", [0, 3], (4, 15), {"0": "off", "1": "on"}, {0: "a", -1: "b"}, {}])
+    | JSON,
 )
 
 
@@ -117,14 +122,21 @@ def test_configurations(config: dict[str, Any], property_type: str, data: bytes)
 
 
 @EXAMPLES
-@given(st.dictionaries(st.sampled_from(["ip", "port", "slaveID", "unitId", "timeoutMs", "x"]), JSON) | JSON)
+@given(
+    st.dictionaries(
+        st.sampled_from(["ip", "x", *PROTOCOL_FIELDS]),
+        st.sampled_from(["rtu", "ascii", "tcp", "/dev/ttyS0", "even", "lenient", "auto", 0, 1, 8, 9600, {}]) | JSON,
+    )
+    | JSON
+)
 def test_protocols(config: Any) -> None:
     try:
         protocol = check_protocol(config)
     except ConfigurationError as error:
         assert error.path.startswith("protocol.configData")
     else:
-        assert 1 <= protocol.target[2] <= 65535 and 0 <= protocol.unit <= 255
+        assert protocol.target[0] in ("tcp", "serial") and 0 <= protocol.unit <= 255
+        make_bus(protocol.target, bytes).opened(0)
 
 
 @EXAMPLES
@@ -146,6 +158,71 @@ def test_what_can_be_encoded_comes_back(type_name: str, value: float, scale: flo
         assert type_name == "float64", "scaled, it left the range of the floats"
         return
     assert again == data or type_name == "float64", "a scaled double may lose its last bit"
+
+
+@EXAMPLES
+@given(
+    st.sampled_from(["int16", "uint16", "int32", "uint32"]),
+    st.binary(min_size=4, max_size=4),
+    st.sampled_from([1, 0.1, 0.01, 0.5, 10, -0.1]),
+    st.integers(-1000, 1000) | st.floats(-1000, 1000),
+    st.sampled_from(["ABCD", "BADC", "CDAB", "DCBA"]),
+)
+def test_a_scaled_and_shifted_register_comes_back(
+    type_name: str, data: bytes, scale: float, addend: float, order: str
+) -> None:
+    config = {"register": "HoldingRegister", "offset": 0, "type": type_name, "scale": scale, "addend": addend}
+    visitor = check_visitor({**config, "order": order}, {messages.PROPERTY_TYPE: "DOUBLE"})
+    data = data[: 2 * visitor.count]
+    assert encode(visitor, decode(visitor, data)) == data
+
+
+@EXAMPLES
+@given(st.integers(0, 15), st.integers(0, 15), st.integers(0, 0xFFFF), st.integers(0, 0xFFFF), st.booleans())
+def test_bits_come_back_and_leave_the_others_alone(one: int, two: int, register: int, value: int, swap: bool) -> None:
+    low, high = min(one, two), max(one, two)
+    config = {"register": "HoldingRegister", "offset": 0, "bits": [low, high], "isSwap": swap}
+    visitor = check_visitor(config, {messages.PROPERTY_TYPE: "INT"})
+    value &= (1 << high - low + 1) - 1
+    keep, bring = masks(visitor, encode(visitor, value))
+    changed = (register & keep | bring).to_bytes(2, "big")
+    assert decode(visitor, changed) == value
+    data = register.to_bytes(2, "big")
+    old = decode(visitor, data)
+    keep, bring = masks(visitor, encode(visitor, old))
+    assert (int.from_bytes(changed, "big") & keep | bring) == register, "only these bits had changed"
+
+
+@EXAMPLES
+@given(
+    st.sampled_from([7, 8, 17, 43]),
+    st.binary(max_size=60)
+    | st.builds(lambda head, rest: b"\x2b\x0e\1\1" + head + rest, st.binary(max_size=3), st.binary()),
+)
+def test_diagnosis(function: int, answer: bytes) -> None:
+    requests = {
+        7: diagnosis.exception_status_request(),
+        8: diagnosis.diagnostics_request(0, b"\1\2"),
+        17: diagnosis.server_id_request(),
+        43: diagnosis.identification_request(),
+    }
+    request = requests[function]
+    parse: dict[int, Any] = {
+        7: diagnosis.parse_exception_status,
+        8: lambda data: diagnosis.parse_diagnostics(request, data),
+        17: diagnosis.parse_server_id,
+        43: diagnosis.parse_identification,
+    }
+    try:
+        told = parse[function](pdu.parse_answer(request, answer))
+    except ProtocolError:
+        return
+    if function == 43:
+        assert diagnosis.identification_size(answer) == len(answer)
+    framing = RtuFraming()
+    framing.encode(9, request)
+    framing.feed(seal(9, answer))
+    assert parse[function](pdu.parse_answer(request, framing.next_answer() or b"")) == told
 
 
 @EXAMPLES
