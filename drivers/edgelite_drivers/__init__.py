@@ -5,6 +5,7 @@ MACHINERY = (
     "driver_frames",
     "exchange",
     "fields",
+    "hearing",
     "line_settings",
     "process",
     "process_server",

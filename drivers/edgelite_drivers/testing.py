@@ -5,7 +5,8 @@
     check_driver(Subject(driver, protocol_config, {"temperature": (visitor_config, property)},
                          {"temperature": 21.5}, MakePeer))
 
-A peer is the device in memory: `answer(data) -> bytes` takes what the bus sent and gives what the device sends back.
+A peer is the device in memory: `answer(data) -> bytes` takes what the bus sent and gives what the device sends back;
+where the driver listens, `say() -> bytes` gives what the device sends by itself.
 Each check raises ContractBroken, which says what the driver did and which rule of edgelite/driver.py it broke. Runs
 under CPython and MicroPython.
 """
@@ -36,8 +37,9 @@ class Subject:
     """A driver and one device that it can talk to.
 
     `visitors`: property name to (visitor configuration, compact property); `values`: what the peer's device holds
-    for each; `bad_protocols` and `bad_visitors`: [(configuration, path that the error must name), ...]; `write`:
-    (property name, another value) of one that can be written.
+    for each that is asked for, `heard` what it says of the others by itself; `bad_protocols` and `bad_visitors`:
+    [(configuration, path that the error must name), ...]; `write`: (property name, another value) of one that can be
+    written.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Subject:
         bad_protocols: "tuple[tuple[object, str], ...]" = (),
         bad_visitors: "tuple[tuple[object, str], ...]" = (),
         write: "tuple[str, Value] | None" = None,
+        heard: "dict[str, Value] | None" = None,
     ) -> None:
         self.driver = driver
         self.protocol_config = protocol
@@ -59,6 +62,7 @@ class Subject:
         self.bad_protocols = bad_protocols
         self.bad_visitors = bad_visitors
         self.write = write
+        self.heard = heard or {}
 
 
 class Wire:
@@ -77,10 +81,22 @@ class Wire:
         self.is_open = False
         self.piece_bytes = PIECE_BYTES
         self._last_number = 0
+        self._asked_for = [name for name in self.visitors if name not in subject.heard]
+
+    def listen(self, names: "list[str]") -> int:
+        self._last_number += 1
+        visitors = {name: self.visitors[name] for name in names}
+        self.bus.listen(Request(self._last_number, self.protocol, visitors), self.now_ms)
+        return self._last_number
+
+    def hear(self) -> "list[Result]":
+        """The device says its values; the results."""
+        self._deliver(self.peer.say())
+        return self.settle()
 
     def submit(self, value: "Value | None" = None, names: "list[str] | None" = None) -> int:
         self._last_number += 1
-        visitors = {name: self.visitors[name] for name in (names or self.visitors)}
+        visitors = {name: self.visitors[name] for name in (names or self._asked_for)}
         self.bus.submit(Request(self._last_number, self.protocol, visitors, value), self.now_ms)
         return self._last_number
 
@@ -164,7 +180,8 @@ class GarbagePeer:
 def check_driver(subject: Subject) -> None:
     """All checks, one after another."""
     for check in CHECKS:
-        check(subject)
+        if subject.values or check not in OF_ASKING:
+            check(subject)
 
 
 def check_module(subject: Subject) -> None:
@@ -293,6 +310,69 @@ def check_garbage(subject: Subject) -> None:
         _must_be(subject, wire.wait(1), number)
 
 
+def check_listening(subject: Subject) -> None:
+    """What a device says by itself is told each time, to who listens, as long as it does."""
+    if not subject.heard:
+        return
+    for piece_bytes in (PIECE_BYTES, 1):
+        wire = Wire(subject)
+        _must_listen(subject, wire)
+        wire.piece_bytes = piece_bytes
+        number = wire.listen(list(subject.heard))
+        wire.settle()
+        if not wire.is_open:
+            raise ContractBroken("listen() does not open the channel")
+        for _ in range(3):
+            _must_hear(subject, wire, number)
+        if subject.values:  # what is asked for meanwhile is answered as ever
+            asked = wire.submit()
+            _must_be(subject, [result for result in wire.wait(1) if result.number == asked], asked)
+        wire.bus.ignore(number, wire.now_ms)
+        late = [result.number for result in wire.settle() + wire.hear()]
+        if late:
+            raise ContractBroken("ignore() was called, and requests %r have results" % late)
+
+
+def check_listening_again(subject: Subject) -> None:
+    """The end of the channel is told to who listens, and what is said over the next one is told again."""
+    if not subject.heard:
+        return
+    wire = Wire(subject)
+    number = wire.listen(list(subject.heard))
+    wire.settle()
+    _must_hear(subject, wire, number)
+    wire.close("reset by peer")
+    wire.bus.step(wire.now_ms)
+    told = [(result.number, result.answered, sorted(result.errors)) for result in wire._results()]
+    if told != [(number, False, sorted(subject.heard))]:
+        raise ContractBroken("the channel's end was told as (number, answered, errors) %r" % (told,))
+    steps = 0
+    while not wire.is_open:
+        steps += 1
+        if steps > STEPS_MAX or wire.now_ms > PATIENCE_MS:
+            raise ContractBroken("it listens, and the channel is not wanted again")
+        deadline_ms = wire.bus.step(wire.now_ms)
+        wire.now_ms = max(wire.now_ms + 100, deadline_ms or 0)
+        wire.settle()
+    wire.settle()
+    _must_hear(subject, wire, number)
+
+
+def check_listening_to_garbage(subject: Subject) -> None:
+    """Garbage raises nothing and is no value."""
+    if not subject.heard:
+        return
+    for garbage in GARBAGE:
+        wire = Wire(subject)
+        wire.listen(list(subject.heard))
+        wire.settle()
+        wire._deliver(garbage)
+        for result in wire.settle():
+            if result.values:
+                raise ContractBroken("garbage was taken for values: %r" % (result.values,))
+
+
+OF_ASKING = (check_read, check_many, check_silence, check_refused_connection, check_lost_connection, check_garbage)
 CHECKS = (
     check_module,
     check_configuration,
@@ -304,6 +384,9 @@ CHECKS = (
     check_refused_connection,
     check_lost_connection,
     check_garbage,
+    check_listening,
+    check_listening_again,
+    check_listening_to_garbage,
 )
 
 
@@ -338,3 +421,20 @@ def _must_fail(subject: Subject, results: "list[Result]", number: int) -> None:
             "a device that says nothing: answered %r, values %r, errors %r"
             % (result.answered, result.values, result.errors)
         )
+
+
+def _must_listen(subject: Subject, wire: Wire) -> None:
+    for name in wire.visitors:
+        if bool(subject.driver.listens(wire.visitors[name])) != (name in subject.heard):
+            raise ContractBroken("listens() of %s is %r" % (name, name not in subject.heard))
+
+
+def _must_hear(subject: Subject, wire: Wire, number: int) -> None:
+    """All values, in one result or in several."""
+    values: dict[str, Value] = {}
+    for result in wire.hear():
+        if result.number != number or result.errors or not result.answered:
+            raise ContractBroken("heard request %d, errors %r, not %d" % (result.number, result.errors, number))
+        values.update(result.values)
+    if values != subject.heard:
+        raise ContractBroken("heard %r, not %r" % (values, subject.heard))

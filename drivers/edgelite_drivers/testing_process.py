@@ -19,6 +19,7 @@ from edgelite_protocol.frames import PAYLOAD_BYTES_MAX, FrameReader, encode_fram
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Self
 
 START_S = 30.0
@@ -28,9 +29,17 @@ _ANSWERED = (frames.HELLO, frames.REQUEST, frames.PING)  # what the program must
 
 class Program:
     """The driver's program while the `with` block runs. `command` is started with EDGELITE_DRIVER_SOCKET; `errors` is
-    where its stderr goes, a descriptor."""
+    where its stderr goes, a descriptor; `say()` makes its device say what `Subject.heard` has."""
 
-    def __init__(self, command: "list[str]", name: str, folder: str, errors: "int | None" = None) -> None:
+    def __init__(
+        self,
+        command: "list[str]",
+        name: str,
+        folder: str,
+        errors: "int | None" = None,
+        say: "Callable[[], object] | None" = None,
+    ) -> None:
+        self._say = say
         self.path = os.path.join(folder, "driver-%s.sock" % name)
         self.process = subprocess.Popen(command, env={**os.environ, PATH_VARIABLE: self.path}, stderr=errors)
         self._peers: list[ProcessPeer] = []
@@ -45,7 +54,7 @@ class Program:
         self.process.wait()
 
     def peer(self) -> "ProcessPeer":
-        self._peers.append(ProcessPeer(self.connect))
+        self._peers.append(ProcessPeer(self.connect, self._say))
         return self._peers[-1]
 
     def connect(self) -> socket.socket:
@@ -68,8 +77,10 @@ class Program:
 class ProcessPeer:
     """`answer(data)` as `edgelite_drivers.testing` asks for it, over a socket. A hello begins a new connection."""
 
-    def __init__(self, connect: "Any") -> None:
+    def __init__(self, connect: "Callable[[], socket.socket]", say: "Callable[[], object] | None" = None) -> None:
         self._connect = connect
+        self._say = say
+        self._listening: set[int] = set()
         self._connection: socket.socket | None = None
         self._asked = FrameReader(PAYLOAD_BYTES_MAX)
         self._told = FrameReader(PAYLOAD_BYTES_MAX)
@@ -83,14 +94,17 @@ class ProcessPeer:
             frame = self._asked.next_frame()
         return received
 
+    def say(self) -> bytes:
+        """What the program tells when its device speaks: one result for each that listens."""
+        if self._say is None:
+            raise ValueError("say() is needed where Subject.heard has something")
+        self._say()
+        return self._receive(len(self._listening))
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
-
-    def wait_for_result(self) -> bytes:
-        """The next frame that the program says by itself."""
-        return self._receive(1)
 
     def _exchange(self, stream: int, payload: bytes) -> bytes:
         message: Any = cbor.decode(payload)
@@ -99,10 +113,24 @@ class ProcessPeer:
             self.close()
             self._connection = self._connect()
             self._told = FrameReader(PAYLOAD_BYTES_MAX)
+            self._listening = set()
         if self._connection is None:
             return b""
         self._connection.sendall(encode_frame(stream, payload))
-        return self._receive(1) if kind in _ANSWERED else b""
+        if kind not in _ANSWERED:
+            self._note(kind, message[frames.NUMBER])
+            return b""
+        return self._receive(1)
+
+    def _note(self, kind: int, number: int) -> None:
+        """Who listens now; a ping tells when the program has read it too."""
+        if kind == frames.LISTEN:
+            self._listening.add(number)
+        elif kind == frames.IGNORE:
+            self._listening.discard(number)
+        assert self._connection is not None
+        self._connection.sendall(frames.numbered(frames.PING, 0xFFFFFFFF))
+        self._receive(1)
 
     def _receive(self, count: int) -> bytes:
         """So many frames, as bytes."""

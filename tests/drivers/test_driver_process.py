@@ -13,10 +13,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "portable"))
 import remote_peer
 
-from edgelite.driver import Request
 from edgelite_drivers.remote import Raw
 from edgelite_drivers.testing import ContractBroken, Subject, Wire, check_driver
-from edgelite_drivers.testing_process import ProcessPeer, Program
+from edgelite_drivers.testing_process import Program
 from edgelite_protocol import messages
 
 PROGRAM = str(Path(__file__).parent / "far_program.py")
@@ -29,18 +28,28 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Program
     monkeypatch.setenv("FAR_PIPE", str(tmp_path / "pipe"))
     with (
         (tmp_path / "log").open("w") as log,
-        Program([sys.executable, PROGRAM], "far", str(tmp_path), log.fileno()) as running,
+        Program([sys.executable, PROGRAM], "far", str(tmp_path), log.fileno(), lambda: say(tmp_path)) as running,
     ):
         yield running
+
+
+def say(folder: Path, *values: float) -> None:
+    with (folder / "pipe").open("w") as pipe:
+        pipe.write("".join(f"{value:g}\n" for value in values or (7.5,)))
 
 
 def subject(program: Program, **values: float) -> Subject:
     return Subject(
         remote_peer,
         {"place": "roof"},
-        {"inside": ({"sensor": "one"}, ROW), "outside": ({"sensor": "two"}, ROW)},
+        {
+            "inside": ({"sensor": "one"}, ROW),
+            "outside": ({"sensor": "two"}, ROW),
+            "weight": ({"sensor": "three", "listen": True}, ROW),
+        },
         {"inside": 21.5, "outside": -3.25, **values},
         program.peer,
+        heard={"weight": 7.5},
     )
 
 
@@ -61,7 +70,7 @@ def test_its_socket_is_its_owners_alone(program: Program) -> None:
 def errors_of(program: Program, sensor: str) -> tuple[dict[str, str], bool]:
     wire = Wire(subject(program))
     wire.visitors = {"inside": Raw({"sensor": sensor}, "FLOAT")}
-    wire.submit()
+    wire.submit(None, ["inside"])
     (result,) = wire.wait(1)
     return result.errors, result.answered
 
@@ -84,20 +93,6 @@ def test_a_new_agent_takes_the_place_of_the_one_before(program: Program) -> None
     assert first.recv(100) == b"" and second.recv(100)
     first.close()
     second.close()
-
-
-def test_what_the_device_says_by_itself_reaches_who_listens(program: Program, tmp_path: Path) -> None:
-    wire = Wire(subject(program))
-    peer: ProcessPeer = wire.peer
-    wire.bus.listen(Request(5, wire.protocol, {"inside": wire.visitors["inside"]}), 0)
-    assert wire.settle() == []
-    wire.submit(None, ["outside"])  # answered behind it: the program has begun to listen
-    assert [result.number for result in wire.wait(1)] == [1]
-    with (tmp_path / "pipe").open("w") as pipe:
-        pipe.write("1.5\n2.5\n")
-    wire.bus.received(peer.wait_for_result(), 0)
-    wire.bus.received(peer.wait_for_result(), 0)
-    assert [result.values for result in wire.settle()] == [{"inside": 1.5}, {"inside": 2.5}]
 
 
 def test_garbage_closes_the_connection_and_not_the_program(program: Program, tmp_path: Path) -> None:

@@ -20,12 +20,17 @@ def subject():
     return Subject(
         remote_peer,
         {"place": "roof"},
-        {"inside": ({"sensor": 1}, ROW), "outside": ({"sensor": 2}, ROW)},
+        {
+            "inside": ({"sensor": 1}, ROW),
+            "outside": ({"sensor": 2}, ROW),
+            "weight": ({"sensor": 3, "listen": True}, ROW),
+        },
         VALUES,
-        lambda: Far(dict(VALUES)),
+        lambda: Far(dict(VALUES, weight=7.5)),
         (({}, "protocol.configData.place"),),
         (("nothing", "visitors.configData"),),
         ("inside", 19.0),
+        {"weight": 7.5},
     )
 
 
