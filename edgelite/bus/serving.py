@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edgelite.devices import Devices
 
 MESSAGES_PER_STEP = 1  # each may be 4 KiB of JSON, which takes longest of all
-DEVICES_PER_STEP = 4  # whose changes are told
+DEVICES_PER_STEP = 1  # whose changes are told
 QUEUE_MESSAGES_MAX = 32  # of requests
 
 

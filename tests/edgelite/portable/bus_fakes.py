@@ -51,7 +51,7 @@ class BusBench:
         return self
 
     def run(self):
-        for _ in range(50):
+        for _ in range(100):
             self.now_ms += 10
             self.devices.step(self.now_ms)
             if [part.step(self.now_ms) for part in self.parts] == [None, None]:

@@ -39,7 +39,7 @@ def test_what_is_too_much_for_one_answer_comes_in_pages():
         assert not any(name in found for name in answer["properties"])
         found.update(answer["properties"])
         request = dict(request, after=answer["more"]) if "more" in answer else None
-    assert len(found) == 150 and pages == 3
+    assert len(found) == 150 and pages == 8
     for number in range(60):
         bench.devices.set_desired("default/d%02d" % number, device_map([], driver="mapper"), bench.now_ms)
     first = bench.ask(TOPIC + "list", {"id": "1"})[0][1]
