@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -125,7 +126,8 @@ class HubDevice(Device):
 
     def want(self, desired: dict[str, Object]) -> None:
         self.require(list(desired))
-        properties = [{"name": name, "desired": one} for name, one in desired.items()]
+        metadata = {"timestamp": str(time.time_ns() // 1_000_000)}  # a new wish, even where it names the old value
+        properties = [{"name": name, "desired": {"metadata": metadata, **one}} for name, one in desired.items()]
         patch = {"spec": {"properties": properties}}
         self.device = self._client.request("PATCH", self.path, {"fieldValidation": "Strict"}, patch, STRATEGIC)
 

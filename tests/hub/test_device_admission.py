@@ -238,4 +238,9 @@ def test_each_wish_has_the_time_at_which_it_was_made(api: Api) -> None:
     second = put(value="6")
     assert int(second) >= int(stamp) + 5000
     assert put(value="6", metadata={"timestamp": "77"}) == "77", "who gives a time keeps it"
-    assert int(put(value="6", metadata={"expiresAfterMs": 5})) >= int(second), "another wish in what it says of itself"
+    third = put(value="6", metadata={"expiresAfterMs": 5})
+    assert int(third) >= int(second), "another wish in what it says of itself"
+    api.hub.offset_ms += 5000
+    patch = {"spec": {"properties": [{"name": "limit", "desired": {"value": "7"}}]}}
+    patched = api.patch(path, patch, "strategic-merge-patch").json["spec"]["properties"][0]["desired"]["metadata"]
+    assert int(patched["timestamp"]) >= int(third) + 5000, "the old time came along with the patch, and is not its own"

@@ -23,18 +23,20 @@ VISITORS = "visitors.configData"
 
 def stamp_desired(operation: Operation, new: Object, old: Object | None) -> None:
     """Give each wish the time at which it was made: text and time together are what a node takes for one wish. Who
-    gives a time keeps it; who gives none, and changes nothing else of the wish, repeats the old one."""
+    gives a time of his own keeps it. Who gives none, or the one that is there (a patch of the value alone does), makes
+    another wish where anything else of it changes, and repeats the old one where nothing does."""
     before = {one["name"]: one.get("desired") or {} for one in ((old or {}).get("spec") or {}).get("properties") or []}
     for one in new["spec"].get("properties") or []:
         desired = one.get("desired")
         if not desired or desired.get("value") in (None, ""):
             continue
         metadata = dict(desired.get("metadata") or {})
-        if "timestamp" in metadata:
-            continue
+        given_time = metadata.pop("timestamp", None)
         earlier = before.get(one["name"]) or {}
         earlier_metadata = dict(earlier.get("metadata") or {})
         earlier_time = earlier_metadata.pop("timestamp", None)
+        if given_time not in (None, earlier_time):
+            continue
         is_same = earlier.get("value") == desired["value"] and earlier_metadata == metadata
         if is_same and earlier_time is None:
             continue  # of a hub that gave no times
