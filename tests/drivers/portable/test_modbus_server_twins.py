@@ -135,9 +135,11 @@ def test_what_cannot_be_desired_is_refused_and_changes_nothing():
 def test_several_values_are_desired_together_or_not_at_all():
     rows = [shown("one", 0, "INT", True, of="setpoint"), shown("other", 1, "BOOLEAN", True, of="on")]
     rows.append(shown("wide", 4, "INT", True, of="setpoint", type="int32"))
+    rows += [shown("good", 8, "BOOLEAN", True, of="on"), shown("bad", 9, "INT", True, of="setpoint")]
     place = Place(None, rows)
     client = place.client()
     assert place.ask(client, "10000000020400990000") == "9003"
+    assert place.ask(client, "10000800020400000099") == "9003", "the first could be"
     assert place.fake.bus.writes == []
     assert place.ask(client, "10000000020400070000") == "1000000002"
     assert sorted(place.fake.bus.writes) == [("on", False), ("setpoint", 7)]
