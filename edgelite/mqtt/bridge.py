@@ -247,6 +247,7 @@ class Bridge(Channel, SessionOwner):
 
     def _do_abort(self, now_ms: int) -> None:
         self.state = STOPPING
+        self.is_full = False
         self._deadline_ms = None
         self._context.emit(Close(self))
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 KEEPALIVE_S = 60  # after one and a half of these the broker calls a silent node lost
 PING_MS = 30_000
 ANSWER_TIMEOUT_MS = 15_000  # for each thing that the broker owes
-IN_FLIGHT_MAX = 8  # messages of QoS 1 without an answer: each is kept for sending it again
+IN_FLIGHT_MAX = 8  # messages of QoS 1 without an answer: each is kept for sending it again ...
+IN_FLIGHT_BYTES_MAX = 16 * 1024  # ... and from so many bytes on no further one goes: on a board they are its heap
 PACKETS_PER_STEP = 8  # 0.1 ms of a PC under CPython, 0.7 ms under MicroPython: no step waits longer for a broker
 OUTPUT_BYTES_MAX = 4096  # answers that the broker does not take: from here on nothing more is read from it
 
@@ -174,7 +175,7 @@ class Session:
         self._pong_ms = None
 
     def _next_publish(self) -> bytes:
-        if len(self._in_flight) >= IN_FLIGHT_MAX:
+        if not self._may_publish():
             return b""
         message = self._owner.next_message()
         if message is None:
@@ -184,6 +185,10 @@ class Session:
         number = self._next_number()
         self._in_flight.append((number, message, self._now_ms + ANSWER_TIMEOUT_MS))
         return self._client.publish(message.topic, message.payload, False, number)
+
+    def _may_publish(self) -> bool:
+        size_bytes = sum([message.size_bytes for _, message, _ in self._in_flight])
+        return len(self._in_flight) < IN_FLIGHT_MAX and size_bytes < IN_FLIGHT_BYTES_MAX
 
     def _next_number(self) -> int:
         """One that is not in use: of those, there are a few at most."""

@@ -9,6 +9,7 @@ import subprocess
 import threading
 from pathlib import Path
 
+import pytest
 from agent_site import wait_until
 
 from edgelite_sim.qemu import emulators
@@ -17,7 +18,13 @@ READY = "test/ready"
 
 
 def programs() -> None:
-    emulators.require("mosquitto", "mosquitto-clients")
+    """Installed where root may; elsewhere the tests are skipped and say why, and under CI that is a failure."""
+    try:
+        emulators.require("mosquitto", "mosquitto-clients")
+    except emulators.UnavailableError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
 
 
 class Mosquitto:

@@ -170,6 +170,9 @@ def test_unanswered_messages_are_said_again_in_order():
     assert [one.payload for one in world.sent()] == [b"8", b"9"]
     world.lose()
     world.now_ms += 100_000
+    assert len(world.live()) == session.IN_FLIGHT_MAX
+    world.lose()  # while some of them still wait to be said again
+    world.now_ms += 100_000
     packets = world.live()
     got = []
     while packets:
@@ -177,6 +180,17 @@ def test_unanswered_messages_are_said_again_in_order():
         world.acknowledge(packets)
         packets = world.sent()
     assert got == [b"%d" % number for number in range(2, 12)]
+
+
+def test_long_messages_wait_for_their_answers_one_by_one():
+    world = World()
+    world.acknowledge(world.live())
+    world.bus.publish(RESULT, bytes(session.IN_FLIGHT_BYTES_MAX))
+    world.bus.publish(RESULT, b"short")
+    (long,) = world.sent()
+    assert len(long.payload) == session.IN_FLIGHT_BYTES_MAX
+    world.acknowledge([long])
+    assert [one.payload for one in world.sent()] == [b"short"]
 
 
 def test_a_silent_broker_is_left():
