@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import socket
 import struct
 import sys
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from edgelite_ports.linux.state import State
 from edgelite_sim.proxy import REFUSED, Proxy
 from edgelite_sim.site import Site
 
@@ -21,6 +24,7 @@ import micropython_site
 NODE = "node-1"
 DEVICE = "/apis/devices.kubeedge.io/v1beta1/namespaces/default/devices/drive"
 TELEMETRY = "/apis/edgelite.dev/v1/namespaces/default/devices/drive/telemetry"
+SETTINGS = "backoff_base_ms = 200\nbackoff_cap_ms = 500\nbus = yes\n"
 SPEED_REGISTER, VALVE_REGISTER = 0x0002, 0x000A  # two settings of the simulated meter
 MODEL = {
     "apiVersion": "devices.kubeedge.io/v1beta1",
@@ -88,10 +92,11 @@ async def played(folder: Path, runtime: str) -> None:
         await site.start_hub()
         proxy = Proxy("127.0.0.1", site.node_port)
         await proxy.start()
-        await site.join(NODE, await site.token(), proxy.port, "backoff_base_ms = 200\nbackoff_cap_ms = 500\n")
+        await site.join(NODE, await site.token(), proxy.port, SETTINGS)
         await site.start_agent(NODE)
         await site.start_meter()
         await _scene(site, proxy, site.meter_port)
+        await _local_scene(site, site.meter_port)
     finally:
         await site.stop()
         if proxy is not None:
@@ -119,6 +124,22 @@ async def _scene(site: Site, proxy: Proxy, port: int) -> None:
     assert held(port, VALVE_REGISTER) == valve_before
     await site.until("it is settled", lambda: _observed(site, "speed")["value"] == "45")
     assert "origin" not in _observed(site, "speed")["metadata"]
+
+
+async def _local_scene(site: Site, port: int) -> None:
+    """A person at the node, then the hub again; the node is killed in between."""
+    bus = os.path.join(State(str(site.folder / NODE)).runtime_path(NODE), "sockets", "bus.sock")
+    said = await site.command("device", "set", "drive", "speed=50", "--local", bus)
+    assert "ok" in said and held(port, SPEED_REGISTER) == 50.0
+    await site.until("whose word it is", lambda: _observed(site, "speed")["metadata"].get("origin") == "local")
+    await site.processes[NODE].end(signal.SIGKILL)
+    await site.start_agent(NODE)
+    await site.until("it reads again", lambda: site.get(DEVICE)["status"]["state"] == "online")
+    await site.apply("drive.yaml", device(port, {"value": "45"}, {}))
+    await asyncio.sleep(1)
+    assert held(port, SPEED_REGISTER) == 50.0, "the hub's old wish is no new one"
+    said = await site.command("device", "set", "drive", "speed=45")
+    assert "ok" in said and held(port, SPEED_REGISTER) == 45.0, "the same value, but a new wish"
 
 
 def _observed(site: Site, name: str) -> dict[str, Any]:
