@@ -95,6 +95,7 @@ def forgets_who_listens(bus, original, reason, now_ms):
 def takes_noise(bus, original, data, now_ms):
     original(data, now_ms)
     if bytes(data)[:1] == b"\xff":
+        bus._input = b""
         original(b"pressure=0\n", now_ms)
 
 
