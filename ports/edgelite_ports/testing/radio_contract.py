@@ -5,7 +5,7 @@ A subject is the radio, a simulated thermometer that it can reach, and the time 
 
     seam                     the module edgelite_drivers.ble.radio
     radio
-    address, is_random       of the thermometer; `absent` an address where nobody is
+    address, is_random       of the thermometer; `absent` an address where nobody takes a connection
     name                     that it advertises
     temperature              UUID of a characteristic that can be read and notifies; it holds `value`
     period                   UUID of one that can be read and written, two bytes
@@ -231,6 +231,7 @@ def check_giving_up(subject: "Any") -> None:
     """An attempt that is given up ends in one DISCONNECTED, and does not stand in the way of the next."""
     ear = Ear(subject)
     ear.start()
+    ear.find()
     subject.radio.connect(subject.absent, subject.is_random)
     subject.settle()
     subject.radio.disconnect(subject.absent)

@@ -36,6 +36,8 @@ _SIGNS = {
     "zstd": ("zstd",),
     "xz-utils": ("xz",),
     "socat": ("socat",),
+    "dbus-daemon": ("dbus-daemon",),
+    "python3-dbusmock": ("/usr/lib/python3/dist-packages/dbusmock/__init__.py",),
     "mosquitto": ("mosquitto", "/usr/sbin/mosquitto"),
     "mosquitto-clients": ("mosquitto_pub",),
 }

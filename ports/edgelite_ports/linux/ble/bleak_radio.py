@@ -12,7 +12,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakError
+from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
 
 from edgelite_drivers.ble import radio as seam
 from edgelite_drivers.ble.advertisements import Advertisement
@@ -23,6 +23,7 @@ SEEN_MAX = 512  # devices whose D-Bus object is remembered, to connect to; the o
 CONNECT_S = 60  # the central gives up long before
 
 _ERRORS = (BleakError, OSError, EOFError, KeyError)  # EOFError: the D-Bus daemon has gone
+_NO_SERVICE = "org.freedesktop.DBus.Error.ServiceUnknown"
 _PROPERTIES = {
     "read": seam.CAN_READ,
     "write-without-response": seam.CAN_WRITE_WITHOUT_RESPONSE,
@@ -123,7 +124,10 @@ class BleakRadio(Radio):
     async def _scan(self) -> None:
         async with self._scanning:
             await self._end_scan()
-            bluez: Any = {"adapter": self._adapter} if self._adapter else {}
+            # BlueZ would tell nothing of a sensor whose values do not change: it would count as silent.
+            bluez: Any = {"filters": {"DuplicateData": True}}
+            if self._adapter:
+                bluez["adapter"] = self._adapter
             scanner = BleakScanner(self._advertised, scanning_mode="active", bluez=bluez)
             try:
                 await scanner.start()
@@ -248,5 +252,10 @@ def _reason(error: BaseException) -> str:
     """One text for one cause: BlueZ's, without what differs from time to time."""
     if isinstance(error, KeyError):
         return "the connection has ended"
+    if isinstance(error, BleakGATTProtocolError):
+        code, text = error.args
+        return "ATT error %d: %s" % (code, str(text).rpartition(": ")[2].lower())
+    if isinstance(error, BleakDBusError) and error.dbus_error == _NO_SERVICE:
+        return "BlueZ does not run: start bluetooth.service, or install bluez"
     text = str(error) or type(error).__name__
     return text.replace("\n", " ")[:200]
