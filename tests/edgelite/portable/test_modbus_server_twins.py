@@ -1,9 +1,5 @@
 """Twins of a node as registers: what a PLC reads and writes, from the configuration to the answer on the wire."""
 
-import sys
-
-sys.path.insert(0, __file__.rsplit("/", 1)[0] + "/../../edgelite/portable")
-
 from device_fakes import FakeDriver, Recorder, device_map, property_row
 
 import edgelite_drivers.modbus_server
