@@ -4,7 +4,7 @@
 # MicroPython on 32-bit Linux lets imports nest 8 deep (tests/house/test_import_depth.py): the deep end first.
 import edgelite_drivers.serial.pattern  # noqa: F401
 
-from edgelite_drivers.serial.config import Protocol, Visitor, check_protocol, check_visitor
+from edgelite_drivers.serial.config import Protocol, Visitor, check_device, check_protocol, check_visitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from edgelite.driver import Bus
 
-__all__ = ["NAME", "check_protocol", "check_visitor", "listens", "make_bus", "same_value", "target"]
+__all__ = [
+    "NAME", "check_device", "check_protocol", "check_visitor", "listens", "make_bus", "same_value", "target",
+]  # fmt: skip
 
 NAME = "serial"
 
@@ -29,7 +31,7 @@ def make_bus(target: "tuple[Any, ...]", random_bytes: "Callable[[int], bytes]") 
 
 
 def listens(visitor: Visitor) -> bool:
-    return visitor.listens
+    return bool(visitor.listens)
 
 
 def same_value(visitor: Visitor, one: "Any", other: "Any") -> bool:

@@ -1,7 +1,7 @@
 """Configuration of line- and frame-oriented devices, checked, in the form that the bus works with.
 
 Protocol, `protocol.configData`: `serialPort`, `baudRate`, `dataBits`, `parity`, `stopBits`, `rs485`; or `ip` and
-`port` of a serial server; `framing`, `checksum`, `request`, `wakeUp`, `wakeUpWhen`, `timeoutMs`, `silenceMs`,
+`port` of a serial server; `framing`, `checksum`, `request`, `listen`, `wakeUp`, `wakeUpWhen`, `timeoutMs`, `silenceMs`,
 `pauseMs`.
 
 Visitor, `visitors.configData`: `pattern` (and `field`), or `obis` (and `group`, `unit`); `request` or `listen`;
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PROTOCOL_PATH = "protocol.configData"
 VISITOR_PATH = "visitors.configData"
-_OWN_FIELDS = ("framing", "checksum", "request", "wakeUp", "wakeUpWhen", "timeoutMs", "silenceMs", "pauseMs")
+_OWN_FIELDS = ("framing", "checksum", "request", "listen", "wakeUp", "wakeUpWhen", "timeoutMs", "silenceMs", "pauseMs")
 PROTOCOL_FIELDS = LINE_FIELDS + ("ip", "port") + _OWN_FIELDS  # noqa: RUF005 - no syntax of MicroPython
 _PLACE_FIELDS = ("pattern", "field", "obis", "group", "unit")
 VISITOR_FIELDS = _PLACE_FIELDS + ("request", "listen", "write", "confirm", "scale", "offset", "values")  # noqa: RUF005
@@ -44,6 +44,7 @@ class Protocol:
         self.settings: dict[str, Any] | None = target[2] if target[0] == "serial" else None
         self.framing = made
         self.request: bytes | None = None
+        self.listens = False  # to whatever property has no `request` and does not say otherwise
         self.wake_up: list[steps.Step] = []
         self.wakes_each_time = True
         self.timeout_ms = TIMEOUT_MS_DEFAULT
@@ -63,7 +64,7 @@ class Visitor:
         self.group = 1
         self.unit = b""
         self.request: Template | None = None
-        self.listens = False
+        self.listens: bool | None = None  # None: as the device does
         self.write: Template | None = None
         self.confirm: Pattern | None = None
         self.scale: int | float = 1
@@ -142,6 +143,7 @@ def check_protocol(config: object) -> Protocol:
     protocol = Protocol(_target(fields, values), made)
     if fields.has("request"):
         protocol.request = _asked(Template(fields.text("request", 256), PROTOCOL_PATH + ".request"), made)
+    protocol.listens = fields.boolean("listen", False)
     if fields.has("wakeUp"):
         has_line = protocol.settings is not None
         path = PROTOCOL_PATH + ".wakeUp"
@@ -168,7 +170,7 @@ def check_visitor(config: object, property: "dict[int, object]") -> Visitor:
         visitor.field = fields.text("field", 64, "value")
         if visitor.field not in visitor.pattern.names:
             raise fields.refuse("pattern", "has no field {%s}" % visitor.field)
-    visitor.listens = fields.boolean("listen", False)
+    visitor.listens = fields.boolean("listen", False) if fields.has("listen") else None
     if fields.has("request"):
         visitor.request = Template(fields.text("request", 256), VISITOR_PATH + ".request")
         _only_checksum(visitor.request, VISITOR_PATH + ".request")
@@ -180,6 +182,19 @@ def check_visitor(config: object, property: "dict[int, object]") -> Visitor:
         visitor.values = _values(values["values"], visitor.type)
     _check_write(fields, visitor, bool(property.get(PROPERTY_WRITABLE)))
     return visitor
+
+
+def check_device(protocol: Protocol, visitors: "list[tuple[str, Visitor]]") -> None:
+    """Settle who is asked and who is listened for, and whether each that is asked has a question."""
+    for index, (_, visitor) in enumerate(visitors):
+        if visitor.listens is None:
+            visitor.listens = protocol.listens and visitor.request is None
+        path = "properties[%d].%s.request" % (index, VISITOR_PATH)
+        if not visitor.listens and visitor.request is None and protocol.request is None and not protocol.wake_up:
+            raise ConfigurationError(path, "is required, here or as protocol.configData.request, or `listen: true`")
+        for template in (visitor.request, visitor.write):
+            if template is not None and CHECKSUM in template.names and protocol.framing.checksum is None:
+                raise ConfigurationError(path, "has a {checksum}, and the device has none")
 
 
 def _target(fields: Fields, config: "Any") -> "tuple[Any, ...]":

@@ -1,6 +1,6 @@
 """The serial bus: who is asked, who is listened for, silence, noise, late answers, a line that goes and comes."""
 
-from edgelite.driver import Request
+from edgelite.driver import ConfigurationError, Request
 from edgelite_drivers import serial
 from edgelite_protocol.messages import PROPERTY_TYPE, PROPERTY_WRITABLE
 
@@ -327,6 +327,23 @@ def test_a_meter_that_falls_silent_in_the_middle() -> None:
     world.wait(2500)
     result = world.result()
     assert result.errors == {"energy": "no answer within 2000 ms"} and result.answered
+
+
+def test_a_device_that_is_listened_for_as_a_whole() -> None:
+    protocol = serial.check_protocol(with_(PLAIN, listen=True))
+    visitors = [
+        ("heard", serial.check_visitor({"pattern": "A{value:float}"}, FLOAT)),
+        ("asked", serial.check_visitor({"pattern": "A{value:float}", "request": "A"}, FLOAT)),
+        ("silent", serial.check_visitor({"pattern": "A{value:float}", "listen": False}, FLOAT)),
+    ]
+    serial.check_device(protocol, visitors[:2])
+    assert [serial.listens(visitor) for _, visitor in visitors[:2]] == [True, False]
+    try:
+        serial.check_device(protocol, visitors)
+    except ConfigurationError as error:
+        assert error.path == "properties[2].visitors.configData.request"
+    else:
+        raise AssertionError("nobody says how it is asked")
 
 
 def test_what_cannot_be_asked_or_written_is_told_at_once() -> None:

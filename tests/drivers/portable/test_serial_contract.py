@@ -62,6 +62,27 @@ def test_start_and_end_with_a_checksum_behind() -> None:
     check(framing, "?", b"\x02T 21.5\x03" + bytes([xor(b"T 21.5\x03")]), "T {value:float}", {"name": "xor", "from": 1})
 
 
+class Talker(Peer):
+    """Says a sentence by itself, and answers one question."""
+
+    def say(self) -> bytes:
+        return b"$GPHDT,21.5,T*%02X\r\n" % xor(b"GPHDT,21.5,T")
+
+
+def test_listening() -> None:
+    protocol = {
+        "serialPort": "/dev/ttyS0",
+        "framing": {"start": "$", "end": "\r\n"},
+        "checksum": {"name": "xor", "encoding": "hex", "from": 1, "to": -5, "at": -4},
+    }
+    visitors: dict[str, Any] = {
+        "heading": ({"listen": True, "pattern": "{:2}HDT,{value:float},T"}, FLOAT),
+        "depth": ({"request": "D", "pattern": "D{value:float}"}, FLOAT),
+    }
+    answers = {b"D": b"$D4.5*%02X\r\n" % xor(b"D4.5")}
+    check_driver(Subject(serial, protocol, visitors, {"depth": 4.5}, lambda: Talker(answers), heard={"heading": 21.5}))
+
+
 def test_fixed_length() -> None:
     check({"length": 6}, "?", b"\xaa\x55" + b"\x41\xac\0\0", "\xaaU{value:f32}")
 
