@@ -142,4 +142,15 @@ def test_a_node_with_tcp_alone_loads_no_other_framing() -> None:
     )
     loaded = {name.rpartition(".")[2] for name in told.stdout.split() if name.startswith("edgelite_drivers")}
     assert "tcp" in loaded
-    assert not loaded & {"rtu", "ascii", "echo", "lines", "line_settings", "diagnosis", "client", "broadcast"}
+    assert not loaded & {
+        "rtu",
+        "ascii",
+        "echo",
+        "lines",
+        "line_settings",
+        "diagnosis",
+        "client",
+        "broadcast",
+        "write",
+        "bits",
+    }

@@ -16,11 +16,12 @@ from modbus_bench import Bench, counting_unit
 from edgelite.driver import ConfigurationError
 from edgelite_drivers.modbus import check_protocol, check_visitor, diagnosis, make_bus, pdu
 from edgelite_drivers.modbus.ascii import AsciiFraming
+from edgelite_drivers.modbus.bits import masks
 from edgelite_drivers.modbus.config import DEVICE_FIELDS, SERIAL_FIELDS, TCP_FIELDS
 from edgelite_drivers.modbus.representation import REPRESENTATION_FIELDS
 from edgelite_drivers.modbus.rtu import RtuFraming, seal
 from edgelite_drivers.modbus.tcp import TcpFraming
-from edgelite_drivers.modbus.values import ValueRefused, decode, encode, masks
+from edgelite_drivers.modbus.values import ValueRefused, decode, encode
 from edgelite_protocol import messages
 from edgelite_protocol.errors import ProtocolError
 

@@ -4,7 +4,6 @@ from edgelite.driver import Request, Result
 from edgelite_drivers.modbus import pdu
 from edgelite_drivers.modbus.plan import Span, plan
 from edgelite_drivers.modbus.values import ValueRefused, decode
-from edgelite_drivers.modbus.write import Write
 from edgelite_protocol.errors import ProtocolError
 
 TYPE_CHECKING = False
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     from edgelite_drivers.modbus.config import Protocol
     from edgelite_drivers.modbus.representation import Visitor
     from edgelite_drivers.modbus.unit import Unit
+    from edgelite_drivers.modbus.write import Write
 
 # A refused read of several properties is worth asking in parts: one of its registers may not exist (2), or the
 # device may give fewer at once (3). Any other refusal would only be repeated.
@@ -44,10 +44,7 @@ class Job:
         self._write: Write | None = None
         visitors: dict[str, Visitor] = request.visitors  # type: ignore[assignment]
         if request.value is not None:
-            self._write = Write(visitors[self._names[0]], request.value, unit)
-            if self._write.error:  # nobody was asked, so nobody is offline
-                self.answered = True
-                self._end_write(self._write.error)
+            self._begin_write(visitors[self._names[0]], request.value)
         elif self.protocol.is_broadcast:
             from edgelite_drivers.modbus.broadcast import what_was_sent
 
@@ -98,6 +95,14 @@ class Job:
 
     def result(self) -> Result:
         return Result(self.number, self.values, self.errors, self.answered, self.time_ms)
+
+    def _begin_write(self, visitor: "Visitor", value: object) -> None:
+        from edgelite_drivers.modbus.write import Write
+
+        self._write = Write(visitor, value, self.unit)
+        if self._write.error:  # nobody was asked, so nobody is offline
+            self.answered = True
+            self._end_write(self._write.error)
 
     def _take(self, data: bytes) -> None:
         if self._write is not None:

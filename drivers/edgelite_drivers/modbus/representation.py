@@ -1,11 +1,8 @@
-"""How a property lies in its registers: type, order of bytes and registers, bits, scale, enumeration."""
+"""How a property lies in its registers: type, order of bytes and registers, scale. Bits and enumerations, which few
+devices have, are in bits.py."""
 
 from edgelite_drivers.fields import Fields
 from edgelite_drivers.modbus import pdu
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 REPRESENTATION_FIELDS = ("type", "order", "isSwap", "isRegisterSwap", "scale", "addend", "bit", "bits", "values")
 
@@ -46,8 +43,6 @@ ORDERS = {"ABCD": (False, False), "BADC": (True, False), "CDAB": (False, True), 
 SCALE_MIN = 1e-9
 SCALE_MAX = 1e9  # keeps a scaled 64-bit integer far from the end of the floats
 ADDEND_MAX = 1e12
-VALUES_MAX = 256
-VALUE_CHARACTERS_MAX = 64
 
 
 class Visitor:
@@ -91,14 +86,18 @@ def read_representation(fields: Fields, visitor: Visitor, property_type: str, is
         return
     visitor.is_integer = property_type == "INT"
     if fields.has("bit") or fields.has("bits"):
-        _read_field(fields, visitor, property_type)
+        from edgelite_drivers.modbus.bits import read_field
+
+        read_field(fields, visitor, property_type)
     else:
         visitor.type = _register_type(fields, property_type)
         visitor.count = _count(fields, visitor.type)
     _read_order(fields, visitor)
     _read_scale(fields, visitor)
     if fields.has("values"):
-        _read_values(fields, visitor, property_type)
+        from edgelite_drivers.modbus.bits import read_values
+
+        read_values(fields, visitor, property_type)
 
 
 def _read_bit(fields: Fields, visitor: Visitor, property_type: str) -> None:
@@ -136,38 +135,6 @@ def _count(fields: Fields, register_type: str) -> int:
     return count
 
 
-def _read_field(fields: Fields, visitor: Visitor, property_type: str) -> None:
-    """`bit`: one of a register, 0 the lowest; `bits`: [lowest, highest]."""
-    if property_type not in ("BOOLEAN", "INT") and not (property_type == "STRING" and fields.has("values")):
-        name = "bit" if fields.has("bit") else "bits"
-        raise fields.refuse(name, "is for BOOLEAN, INT and enumerations, not for " + property_type)
-    if fields.has("bit"):
-        if fields.has("bits"):
-            raise fields.refuse("bits", "give bit or bits, not both")
-        low = high = fields.integer("bit", 0, 15)
-    else:
-        low, high = _pair(fields, fields.value("bits"))
-    if property_type == "BOOLEAN" and low != high:
-        raise fields.refuse("bits", "a BOOLEAN has one bit")
-    visitor.type = fields.choice("type", ("bool", "uint16"), "uint16")
-    fields.integer("limit", 1, 1, 1)
-    visitor.type = "bool" if property_type == "BOOLEAN" else "uint16"
-    visitor.bit_low = low
-    visitor.bit_mask = (1 << high - low + 1) - 1 << low
-
-
-def _pair(fields: Fields, value: object) -> "tuple[int, int]":
-    if isinstance(value, (list, tuple)) and len(value) == 2:
-        low, high = value
-        if _is_bit(low) and _is_bit(high) and low <= high:
-            return low, high
-    raise fields.refuse("bits", "must be [lowest, highest] of 0 to 15")
-
-
-def _is_bit(value: object) -> bool:
-    return value is not True and value is not False and isinstance(value, int) and 0 <= value <= 15
-
-
 def _read_order(fields: Fields, visitor: Visitor) -> None:
     is_swap, is_register_swap = fields.boolean("isSwap", False), fields.boolean("isRegisterSwap", False)
     if fields.has("order"):
@@ -192,36 +159,3 @@ def _read_scale(fields: Fields, visitor: Visitor) -> None:
         if visitor.type not in _NUMERIC or fields.has("values"):
             raise fields.refuse(name, "only numbers have one")
         setattr(visitor, name, value)
-
-
-def _read_values(fields: Fields, visitor: Visitor, property_type: str) -> None:
-    """An enumeration: register value to text."""
-    if property_type != "STRING":
-        raise fields.refuse("values", "is for STRING properties, not for " + property_type)
-    rows = fields.value("values")
-    if not isinstance(rows, dict) or not 1 <= len(rows) <= VALUES_MAX:
-        raise fields.refuse("values", "must be a map of 1 to %d register values to their texts" % VALUES_MAX)
-    texts: dict[int, str] = {}
-    for key in rows:
-        number, text = _number(fields, key, visitor), rows[key]
-        if not isinstance(text, str) or not 1 <= len(text) <= VALUE_CHARACTERS_MAX:
-            hint = "must be text of 1 to %d characters (on, off, yes and no need quotes)" % VALUE_CHARACTERS_MAX
-            raise fields.refuse("values.%s" % key, hint)
-        if text in texts.values() or number in texts:
-            raise fields.refuse("values.%s" % key, "is there twice")
-        texts[number] = text
-    visitor.texts = texts
-
-
-def _number(fields: Fields, key: "Any", visitor: Visitor) -> int:
-    """JSON's keys are text."""
-    _, _, lowest, highest = TYPES[visitor.type]
-    if visitor.bit_mask:
-        highest = visitor.bit_mask >> visitor.bit_low
-    try:
-        number = int(key)
-    except (TypeError, ValueError):
-        number = highest + 1
-    if key is True or key is False or not lowest <= number <= highest:
-        raise fields.refuse("values.%s" % key, "must be a register's value from %d to %d" % (lowest, highest))
-    return number

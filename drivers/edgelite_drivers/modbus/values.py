@@ -1,4 +1,4 @@
-"""Register bytes to typed values and back: type, order of bytes and registers, bits, scale, enumeration.
+"""Register bytes to typed values and back: type, order of bytes and registers, scale.
 
 Big-endian and the high register first is the rule (ABCD); `isSwap` swaps the two bytes of each register,
 `isRegisterSwap` turns the order of the registers round. A value is the register times `scale` plus `addend`.
@@ -25,91 +25,46 @@ class ValueRefused(ValueError):
 
 def decode(visitor: "Visitor", data: bytes) -> "int | float | str | bool | bytes":
     """The value that the registers `data` hold; ValueRefused where they hold none."""
-    data = _arrange(visitor, data)
+    data = arrange(visitor, data)
     if visitor.type == "bytes":
         return data
     if visitor.type == "string":
         return _text(data)
-    if visitor.bit_mask:
-        return _field_value(visitor, (data[0] << 8 | data[1]) & visitor.bit_mask)
+    if visitor.bit_mask or visitor.texts is not None:
+        from edgelite_drivers.modbus.bits import decode_special
+
+        return decode_special(visitor, data)
     if visitor.type == "bool":
         return data[0] != 0 or data[1] != 0
-    value = struct.unpack(">" + TYPES[visitor.type][0], data)[0]
-    return _scaled(visitor, value) if visitor.texts is None else _text_of(visitor, value)
+    return scaled(visitor, struct.unpack(">" + TYPES[visitor.type][0], data)[0])
 
 
 def encode(visitor: "Visitor", value: object) -> bytes:
     """The register bytes that hold `value`; ConfigurationError where they cannot. Of a field within a register the
     other bits are 0."""
-    if visitor.texts is not None:
-        value = _number_of(visitor, value)
-    if visitor.bit_mask:
-        data = _field_bytes(visitor, value)
+    if visitor.bit_mask or visitor.texts is not None:
+        from edgelite_drivers.modbus.bits import encode_special
+
+        data = encode_special(visitor, value)
     elif visitor.type == "bytes" or visitor.type == "string":
         data = _padded(visitor, value)
     elif visitor.type == "bool":
         data = b"\0\1" if value else b"\0\0"
-    elif is_number(value):
-        data = _number(visitor, value)  # type: ignore[arg-type]
     else:
-        raise ConfigurationError("value", "must be a number")
-    return _arrange(visitor, data)
+        data = number_bytes(visitor, value)
+    return arrange(visitor, data)
 
 
-def masks(visitor: "Visitor", data: bytes) -> "tuple[int, int]":
-    """The AND and OR masks that bring `data`, of `encode`, into the visitor's bits and leave the others alone."""
-    mask = _arrange(visitor, bytes([visitor.bit_mask >> 8, visitor.bit_mask & 255]))
-    return ~(mask[0] << 8 | mask[1]) & 0xFFFF, data[0] << 8 | data[1]
-
-
-def _field_value(visitor: "Visitor", masked: int) -> "int | bool | str":
-    if visitor.type == "bool":
-        return masked != 0
-    value = masked >> visitor.bit_low
-    if visitor.texts is not None:
-        return _text_of(visitor, value)
-    return int(_scaled(visitor, value))
-
-
-def _field_bytes(visitor: "Visitor", value: object) -> bytes:
-    if visitor.type == "bool":
-        raw = 1 if value else 0
-    elif is_number(value):
-        data = _number(visitor, value)  # type: ignore[arg-type]
-        raw = data[0] << 8 | data[1]
-    else:
-        raise ConfigurationError("value", "must be a number")
-    if raw > visitor.bit_mask >> visitor.bit_low:
-        raise ConfigurationError("value", "%s does not fit its bits" % value)
-    raw <<= visitor.bit_low
-    return bytes([raw >> 8, raw & 255])
-
-
-def _text_of(visitor: "Visitor", value: int) -> str:
-    text = (visitor.texts or {}).get(value)
-    if text is None:
-        raise ValueRefused("the device holds %d, which has no text" % value)
-    return text
-
-
-def _number_of(visitor: "Visitor", value: object) -> int:
-    texts = visitor.texts or {}
-    for number in texts:
-        if texts[number] == value:
-            return number
-    raise ConfigurationError("value", "must be one of " + ", ".join([texts[number] for number in sorted(texts)]))
-
-
-def _scaled(visitor: "Visitor", value: "int | float") -> "int | float":
-    scaled = value if visitor.scale == 1 else value * visitor.scale
+def scaled(visitor: "Visitor", value: "int | float") -> "int | float":
+    product = value if visitor.scale == 1 else value * visitor.scale
     if visitor.addend:
-        scaled += visitor.addend
-    if not is_finite(scaled):
+        product += visitor.addend
+    if not is_finite(product):
         raise ValueRefused("the device holds no number")
     if visitor.is_integer:
-        return scaled if isinstance(scaled, int) else round(scaled)
+        return product if isinstance(product, int) else round(product)
     is_plain = visitor.scale == 1 and not visitor.addend
-    return float(scaled) if is_plain else _without_noise(visitor, value, float(scaled))
+    return float(product) if is_plain else _without_noise(visitor, value, float(product))
 
 
 def _without_noise(visitor: "Visitor", raw: "int | float", scaled: float) -> float:
@@ -142,6 +97,12 @@ def _nearest_float32(value: float) -> float:
     return value
 
 
+def number_bytes(visitor: "Visitor", value: object) -> bytes:
+    if not is_number(value):
+        raise ConfigurationError("value", "must be a number")
+    return _number(visitor, value)  # type: ignore[arg-type]
+
+
 def _number(visitor: "Visitor", value: "int | float") -> bytes:
     code, _, lowest, highest = TYPES[visitor.type]
     fits = -FLOAT64_MAX <= value <= FLOAT64_MAX  # False for a NaN too
@@ -160,7 +121,7 @@ def _number(visitor: "Visitor", value: "int | float") -> bytes:
     return struct.pack(">" + code, raw)
 
 
-def _arrange(visitor: "Visitor", data: bytes) -> bytes:
+def arrange(visitor: "Visitor", data: bytes) -> bytes:
     """Its own inverse: both orders are."""
     if visitor.is_register_swap:
         data = b"".join([data[index : index + 2] for index in range(len(data) - 2, -1, -2)])

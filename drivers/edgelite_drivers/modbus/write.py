@@ -11,7 +11,7 @@ second. What a device refuses by exception 1 is remembered for as long as the bu
 
 from edgelite.driver import ConfigurationError
 from edgelite_drivers.modbus import pdu
-from edgelite_drivers.modbus.values import encode, masks
+from edgelite_drivers.modbus.values import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Write:
         """The device has confirmed `request`, or has given the register that bits are to be changed in."""
         if self.request[0] != pdu.READ_HOLDING_REGISTERS:
             return True
-        keep, bring = masks(self.visitor, self.data)
+        keep, bring = self._masks()
         changed = (data[0] << 8 | data[1]) & keep | bring
         self._write_registers(bytes([changed >> 8, changed & 255]))
         return False
@@ -72,7 +72,12 @@ class Write:
         elif pdu.MASK_WRITE_REGISTER in refused:
             self.request = pdu.read_request(pdu.READ_HOLDING_REGISTERS, visitor.offset, 1)
         else:
-            self.request = pdu.mask_write_request(visitor.offset, *masks(visitor, self.data))
+            self.request = pdu.mask_write_request(visitor.offset, *self._masks())
+
+    def _masks(self) -> "tuple[int, int]":
+        from edgelite_drivers.modbus.bits import masks
+
+        return masks(self.visitor, self.data)
 
     def _write_registers(self, data: bytes) -> None:
         if len(data) == 2 and pdu.WRITE_SINGLE_REGISTER not in self._unit.refused_functions:

@@ -46,7 +46,7 @@ from typing import Any
 from edgelite.driver import ConfigurationError
 from edgelite_drivers.fields import Fields
 from edgelite_drivers.modbus.pdu import ExceptionAnswer
-from edgelite_drivers.modbus.values import TYPES
+from edgelite_drivers.modbus.representation import TYPES
 from edgelite_drivers.modbus_server.answers import ILLEGAL_VALUE
 from edgelite_drivers.modbus_server.table_unit import Range, TableUnit
 

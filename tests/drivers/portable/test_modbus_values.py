@@ -4,7 +4,8 @@ import struct
 
 from edgelite.driver import ConfigurationError
 from edgelite_drivers.modbus import check_visitor, same_value
-from edgelite_drivers.modbus.values import ValueRefused, decode, encode, masks
+from edgelite_drivers.modbus.bits import masks
+from edgelite_drivers.modbus.values import ValueRefused, decode, encode
 from edgelite_protocol import messages
 from edgelite_protocol.values import to_text
 
