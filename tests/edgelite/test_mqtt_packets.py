@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 from mqtt_world import heard, message, packet
 
-from edgelite.mqtt import frames
+from edgelite.driver import ConfigurationError
+from edgelite.mqtt import frames, umqtt_client
 from edgelite.mqtt.frames import PacketReader
 from edgelite.mqtt.umqtt_client import FILTER_BYTES_MAX, UmqttClient
 from edgelite_protocol.errors import ProtocolError
@@ -47,6 +49,15 @@ def test_subscribe(text: str, number: int) -> None:
     (said,) = heard(client.subscribe(text, number))
     assert (said.topic, said.number, said.qos) == (text, number, 1)
     client.subscribed(text, number, packet(0x90, number.to_bytes(2, "big") + b"\1"))
+
+
+def test_without_umqtt_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(umqtt_client, "_MODULE", "edgelite.vendored.gone")
+    monkeypatch.setitem(sys.modules, "ustruct", sys)
+    with pytest.raises(ConfigurationError, match=r"umqtt is missing here: in a checkout, \./dev setup fetches it"):
+        umqtt_client.load()
+    assert sys.modules["ustruct"] is sys
+    assert "usocket" not in sys.modules
 
 
 def test_the_longest_filter() -> None:

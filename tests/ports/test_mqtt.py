@@ -107,6 +107,25 @@ def test_an_application_updates_a_twin_over_mosquitto(hub: HubPeer, broker: Mosq
     assert len(listener.payloads(METER + "twin/update")) == 1, "nothing went round"
 
 
+def test_a_mapper_reports_over_mosquitto(hub: HubPeer, broker: Mosquitto, make_site: Make) -> None:
+    """The driver of a device, as KubeEdge has them, is a client of the broker; its values reach the hub."""
+    put_meter(hub)
+    listener = broker.listen("$hw/events/#")
+    site = make_site(broker.port).start()
+    wait_until(lambda: hub.applied and listener.payloads(CONNECTED), what=site.log)
+    broker.publish(METER + "state/update", '{"event_id":"s","state":"online"}')
+    broker.publish(METER + "twin/update", '{"event_id":"a","twin":{"limit":{"actual":{"value":"42"}}}}')
+    result = METER + "twin/update/result"
+    wait_until(lambda: listener.payloads(result), what=lambda: (listener.heard, site.log()))
+    assert json.loads(listener.payloads(result)[0])["twin"]["limit"]["actual"]["value"] == "42"
+    wait_until(lambda: 42 in values_of(hub), what=lambda: hub.reports)
+
+
+def values_of(hub: HubPeer) -> list[object]:
+    bodies = [body for _, _, _, body in hub.reports if body.get(m.REPORT) == m.REPORT_TELEMETRY]
+    return [value for body in bodies for value in body[m.TELEMETRY_VALUES].values()]  # type: ignore[attr-defined]
+
+
 def test_the_broker_tells_when_the_agent_ends(hub: HubPeer, broker: Mosquitto, make_site: Make) -> None:
     listener = broker.listen("$hw/events/#")
     site = make_site(broker.port).start()
