@@ -89,6 +89,10 @@ def test_what_is_listened_to_is_not_asked_for():
     assert bench.heard() == [["heard", "other"]], "one request for all of a device"
     assert [sorted(request.visitors) for request in bench.bus.requests] == [["asked"]]
     assert bench.devices.requests_in_flight() == 2
+    bench.set([heard_row("heard"), heard_row("other", collect_ms=5000)], 5000)
+    bench.bus.requests = []
+    bench.run(5000, 20_000)
+    assert bench.bus.requests == [], "not even for nothing"
 
 
 def test_each_value_goes_through_the_same_rules():
