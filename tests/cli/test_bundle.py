@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgelite_cli.commands.bundle import pack
+from edgelite_cli.commands.bundle import main, pack
 from edgelite_sim.site import Site
 
 SIZE_BYTES_MAX = 1_000_000  # what a device may be asked to hold, without the interpreter
@@ -53,6 +53,31 @@ def run(top: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def base_python() -> str:
     return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}")
+
+
+def test_what_opens_serial_lines_comes_along_with_its_licence_and_works(archive: Path, tmp_path: Path) -> None:
+    top = unpacked(archive, tmp_path)
+    found = sorted(file.name for file in (top / "lib" / "serial").iterdir())
+    assert found == ["LICENSE", "__init__.py", "rs485.py", "serialposix.py", "serialutil.py"]
+    assert "Chris Liechti" in (top / "lib" / "serial" / "LICENSE").read_text()
+    program = (
+        "import os, serial, serial.rs485; port = serial.Serial(os.ttyname(os.openpty()[1]), 19200); "
+        "print(serial.__file__, port.baudrate)"
+    )
+    done = subprocess.run(
+        [base_python(), "-S", "-c", program], env={"PYTHONPATH": str(top / "lib")}, capture_output=True
+    )
+    assert done.stdout.decode().split() == [str(top / "lib" / "serial" / "__init__.py"), "19200"], done.stderr
+
+
+def test_without_pyserial_the_bundle_says_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "serial", None)
+    assert main(["--port", "linux", "-o", str(tmp_path / "bundle.tar.gz")]) == 0
+    assert "pip install 'edgelite[serial]'" in capsys.readouterr().out
+    with tarfile.open(tmp_path / "bundle.tar.gz") as packed:
+        assert not [name for name in packed.getnames() if "/lib/serial/" in name]
 
 
 def test_it_runs_without_any_installed_package_and_says_what_it_leaves_out(archive: Path, tmp_path: Path) -> None:

@@ -160,6 +160,8 @@ class SerialBus(ExchangeBus):
             if listener.deadline_ms is not None and now_ms >= listener.deadline_ms:
                 text = "nothing of it was received within %d ms" % listener.silence_ms
                 self._results.append(listener.silent(self._with_fault(text, listener.framer), now_ms))
+                if self._base is None and self._is_open:  # the connection itself may be dead
+                    self._must_close = "nothing received"
         if self._exchange is not None:
             self._step_exchange(self._exchange, now_ms)
         elif self._queue and self._deadline_ms is not None and now_ms >= self._deadline_ms:

@@ -79,7 +79,7 @@ class Conversion:
 
     def _number_data(self, value: "int | float", width: int) -> bytes:
         if self.word == "float":
-            text = to_text(float(value)) if self.decimals is None else "%.*f" % (self.decimals, value)
+            text = _shortest(float(value)) if self.decimals is None else "%.*f" % (self.decimals, value)
             return encoded(text.replace(".", ",") if self.has_comma else text)
         if self.word == "f32" or self.word == "f64":
             return self._ordered(_packed_float(self.word, float(value)))
@@ -212,6 +212,16 @@ def _degrees(text: str) -> float:
     if not 0 <= minutes < 60:
         raise ValueRefused("the field holds no degrees and minutes")
     return _digits(whole[:-2], 10) + minutes / 60
+
+
+def _shortest(value: float) -> str:
+    """The fewest digits that mean this very number: `to_text` takes those of a 32-bit float where it is one."""
+    text = ""
+    for digits in (6, 9, 12, 15, 17):
+        text = "%.*g" % (digits, value)
+        if float(text) == value:
+            break
+    return text
 
 
 def _packed_float(word: str, value: float) -> bytes:

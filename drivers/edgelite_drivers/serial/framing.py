@@ -27,7 +27,7 @@ BYTES_MAX = 8192
 DELIMITER_BYTES_MAX = 16
 ENDS_MAX = 4
 IDLE_MS_MAX = 10_000
-RESYNCS_MAX = 16  # false beginnings that are tried in one go; then what there is, is noise
+CHECKED_BYTES_MAX = 16_384  # of false frames that are looked at in one go, some 10 ms; then what there is, is noise
 LINE_ENDS = [b"\r\n", b"\n"]
 
 
@@ -93,7 +93,8 @@ class Framer:
     def next_frame(self, now_ms: int) -> "bytes | None":
         """The content of the next whole frame: what is between `start` and `end`."""
         framing = self._framing
-        for _ in range(RESYNCS_MAX):
+        checked_bytes = 0
+        while checked_bytes < CHECKED_BYTES_MAX:
             self._skip_noise()
             size_bytes, content_end = self._end(now_ms)
             if not size_bytes and len(self._data) <= framing.bytes_max:
@@ -101,8 +102,10 @@ class Framer:
             if not 0 < size_bytes <= framing.bytes_max:
                 self.fault = "a frame of more than %d bytes" % framing.bytes_max
                 self._data = self._data[1:] if size_bytes < 0 else b""
+                checked_bytes += 1
                 continue
             frame = self._data[:size_bytes]
+            checked_bytes += size_bytes
             if framing.checksum is None or framing.checksum.fits(frame):
                 self._data = self._data[size_bytes:]
                 self.fault = ""

@@ -384,6 +384,21 @@ def test_a_serial_server_that_went_away_unseen_is_asked_anew() -> None:
     assert world.bus.wants_close(world.now_ms)
 
 
+def test_a_serial_server_that_fell_silent_is_connected_to_again_by_who_listens() -> None:
+    world = World({"ip": "127.0.0.1", "port": 4001, "silenceMs": 1000})
+    world.request({"a": {"listen": True, "pattern": "A{value:float}"}}, listens=True)
+    world.open()
+    world.hear(b"A1\n")
+    assert world.result().answered and not world.bus.wants_close(world.now_ms)
+    world.wait(1100)
+    assert not world.result().answered and world.bus.wants_close(world.now_ms)
+    world.bus.closed("closed", world.now_ms)
+    world.now_ms += 2000
+    world.open()
+    world.hear(b"A2\n")
+    assert world.result().values == {"a": 2.0} and not world.bus.wants_close(world.now_ms)
+
+
 def test_two_devices_of_one_line_share_it() -> None:
     from edgelite.devices.lines import key_of
 

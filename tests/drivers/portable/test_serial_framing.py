@@ -84,6 +84,16 @@ def test_fixed_length() -> None:
     both_ways({"length": 4, "start": "\xaa"}, "sum", b"\x01\xaa\x01\x02\xad\xaa\xaa\x01\x02\xad", [b"\x01\x02\xad"] * 2)
 
 
+def test_a_frame_is_found_behind_noise_without_a_beginning_to_go_by() -> None:
+    both_ways({"length": 3}, "sum", b"\x55" * 40 + b"\x01\x02\x03", [b"\x01\x02\x03"])
+
+
+def test_endless_false_frames_take_bounded_time() -> None:
+    framer = make({"length": 4096, "maxBytes": 8192}, "crc16-modbus")
+    assert frames(framer, b"\x55" * 8192) == []
+    assert framer.fault == "wrong checksum"
+
+
 def test_length_field() -> None:
     config = {"start": "\xaa", "lengthField": {"at": 1, "size": 2, "order": "little", "add": 3}, "maxBytes": 16}
     both_ways(config, None, b"\xaa\x02\0hi\xaa\x00\0\xaa\x01\0!", [b"\x02\0hi", b"\0\0", b"\x01\0!"])

@@ -423,6 +423,9 @@ def test_a_line_that_cannot_be_opened_and_a_board_without_a_network():
         channel = Recorder()
         lines.open(Open(channel, target))
         assert len(channel.events) == 1 and words in channel.events[0]
+    channel = Recorder()
+    lines.open(Open(channel, ("serial", "uart1", {"baud": 9600, "rs485": {}})))
+    assert "no RS-485 mode" in channel.events[0]
     assert lines.step(5) == 5 or lines.step(5) is None
 
 

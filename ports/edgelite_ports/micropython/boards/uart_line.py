@@ -37,6 +37,8 @@ class UartLine:
 
     def start(self) -> None:
         try:
+            if self._settings.get("rs485") is not None:
+                raise ValueError("a board's lines have no RS-485 mode")
             self._uart = self._owner.open_uart(self._path, self._settings)
         except (OSError, ValueError, TypeError) as error:
             self._owner.finish(self, "cannot use %s: %s" % (self._path, error))
