@@ -243,6 +243,7 @@ class ModbusBus(Bus):
             self._queue.insert(0, job)
             return
         self._note_silence(job.unit)
+        job.note_silence()
         noise = NOISE_TEXT if self._framing.has_noise() else ""
         self._finish(job, "no answer within %d ms%s" % (job.protocol.timeout_ms, noise))
         if not job.answered:

@@ -83,10 +83,13 @@ class Job:
         self.answered = True
         self._write = None
 
-    def fail(self, text: str) -> None:
-        """Nothing more will come: all that has no value yet has this error."""
+    def note_silence(self) -> None:
+        """What is asked for now has brought no answer."""
         if self._spans:
             self.unit.silent_place = (self._spans[0].table, self._spans[0].address)
+
+    def fail(self, text: str) -> None:
+        """Nothing more will come: all that has no value yet has this error."""
         self._spans = []
         self._write = None
         for name in self._names:

@@ -211,6 +211,60 @@ def test_exceptions_5_and_6_are_asked_again_with_patience():
         assert found[1][1].values == {"r4": 4} and found[1][0] >= 700, "after 100, 200 and 400 ms"
 
 
+def test_an_adapter_that_delivers_in_lumps_of_16_ms_cuts_no_answer():
+    line = Line(u1=counting_unit())
+    line.read(1, *range(10))
+    line.bus.opened(0)
+    line.now_ms = IDLE_MS
+    line.bus.step(line.now_ms)
+    answer = line.peer.answer(line.bus.data_to_send(4096))
+    for place in range(0, len(answer), 9):
+        line.bus.received(answer[place : place + 9], line.now_ms)
+        line.now_ms += 16
+        line.bus.step(line.now_ms)
+    assert line.bus.data_to_send(4096) == b"", "asked again, though the answer was on its way"
+    assert len(line.results()[0].values) == 10
+
+
+def test_each_exception_is_told_by_its_name():
+    for number, name, is_online, times in (
+        (1, "illegal function", True, 1),
+        (2, "illegal data address", True, 1),
+        (3, "illegal data value", True, 1),
+        (4, "server device failure", True, 1),
+        (5, "acknowledge", True, 6),
+        (6, "server device busy", True, 6),
+        (8, "memory parity error", True, 1),
+        (10, "gateway path unavailable", False, 1),
+        (11, "gateway target device failed to respond", False, 1),
+        (99, "unknown", True, 1),
+    ):
+        line = Line(u1=counting_unit(), u2=counting_unit())
+        line.peer.units[1].answer = lambda pdu, number=number: bytes([pdu[0] | 0x80, number])
+        line.read(1, 4)
+        line.read(2, 4)
+        results = {result.number: result for _, result in line.run(10_000)}
+        assert results[1].errors == {"r4": "Modbus exception %d: %s" % (number, name)}
+        assert results[1].answered == is_online, number
+        assert results[2].values == {"r4": 4}
+        assert len([unit for unit, _ in line.peer.requests if unit == 1]) == times, number
+
+
+def test_a_wrong_function_and_a_wrong_length_are_told_of():
+    for answer, text, is_online in (
+        (b"\4\2\0\x63", "no answer within 1000 ms, only bytes", False),  # another master's, or a late one's
+        (b"\3\4\0\x63\0\0", "malformed answer: 6 bytes answered where 4 are due", True),
+        (b"\3\1\x63", "malformed answer: 3 bytes answered where 4 are due", True),
+        (b"\3", "no answer within 1000 ms, only bytes", False),
+    ):
+        line = Line(u1=counting_unit())
+        line.peer.units[1].answer = lambda pdu, answer=answer: answer
+        line.read(1, 4)
+        ((_, result),) = line.run(10_000)
+        assert result.errors["r4"].startswith(text), (answer, result.errors)
+        assert result.answered == is_online
+
+
 def test_patience_has_an_end():
     line = Line(u1=counting_unit())
     line.peer.units[1].answer = lambda pdu: b"\x83\6"

@@ -145,6 +145,9 @@ def test_a_span_that_hangs_the_device_is_asked_last_next_time():
     exchange(0)
     bench.bus.step(1000)
     assert bench.results()[0].values == {}
+    bench.now_ms = 1500
+    bench.read(1, 4, 100)
+    assert bench.results()[0].values == {}, "it is left alone"
     bench.now_ms = 10_000
     bench.read(1, 4, 100)
     bench.bus.step(10_000)
