@@ -130,10 +130,16 @@ def test_what_an_older_node_would_skip_without_a_word_stays_here_until_it_is_upd
     assert set(node.devices()) == {"d", "plain"} and device_condition(world) == {}
 
 
-def test_a_node_that_never_said_hello_is_not_called_too_old(world: World) -> None:
-    world.join("n1")
+def test_a_node_that_never_said_hello_is_not_called_too_old_until_it_does(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = world.join("n1")
     with_fail_safe(world)
     assert device_condition(world) == {}
+    monkeypatch.setattr(messages, "VERSION_MINOR", 0)
+    node.connect()
+    world.settle()
+    assert device_condition(world)["reason"] == "NodeTooOld" and node.devices() == {}
 
 
 def test_a_stream_is_named_in_the_device_and_the_other_properties_go_on(world: World) -> None:

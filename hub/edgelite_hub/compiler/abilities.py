@@ -10,6 +10,8 @@ from edgelite_hub.compiler.compile_environment import CannotCompile
 from edgelite_hub.model.objects import Object, name_of
 from edgelite_hub.nodes.node_status import MINOR, abilities_of
 
+NODE_TOO_OLD = "NodeTooOld"
+
 
 def check_runtime(node: Object | None, runtime: str) -> None:
     """CannotCompile "RuntimeUnavailable" where the node has told that it lacks this runtime."""
@@ -22,13 +24,13 @@ def check_driver(node: Object | None, driver: str, field: str) -> None:
 
 
 def check_features(node: Object | None, later: list[str]) -> None:
-    """CannotCompile "NodeTooOld" where the node's protocol is older than what the device asks for: it would skip that
+    """CannotCompile NODE_TOO_OLD where the node's protocol is older than what the device asks for: it would skip that
     without a word, and nobody would learn that a fail-safe value is none. `later` names what is asked for."""
     abilities = abilities_of(node)
     if node is None or not abilities or not later or int(abilities.get(MINOR) or 0) >= 1:
         return
     text = f"node {name_of(node)} speaks protocol 1.0, which does not have {'; '.join(later)}: update its agent"
-    raise CannotCompile("NodeTooOld", text)
+    raise CannotCompile(NODE_TOO_OLD, text)
 
 
 def _check(node: Object | None, key: str, word: str, wanted: str, reason: str, field: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator
 
-from edgelite_hub.compiler.abilities import check_driver, check_features, check_runtime
+from edgelite_hub.compiler.abilities import NODE_TOO_OLD, check_driver, check_features, check_runtime
 from edgelite_hub.compiler.artifact_names import parse_image
 from edgelite_hub.compiler.compile import compile_workload, runtime_of, terminating, workload_key
 from edgelite_hub.compiler.compile_device import compile_device, device_key, driver_of, later_fields, streams_of
@@ -143,6 +143,8 @@ def _reconcile_device(work: Work, node: str, namespace: str, name: str, device: 
         data = encode_value(KIND_DEVICE, compact, room)
     except CannotCompile as error:
         _set_compiled(work, device, error)
+        if error.reason == NODE_TOO_OLD and held is not None:
+            _withdraw(work, node, KIND_DEVICE, key)  # it was given before the node said what it is
         return
     _set_compiled(work, device, None)
     _set_streams(work, namespace, name)
