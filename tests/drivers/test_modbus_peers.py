@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import select
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pymodbus.client import ModbusSerialClient, ModbusTcpClient
+from pymodbus.client import AsyncModbusTcpClient, ModbusSerialClient, ModbusTcpClient
 from pymodbus.framer import FramerType
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -264,3 +265,23 @@ def test_pymodbus_is_served(
     information = client.read_device_information(read_code=2, **one).information
     assert information == {0: b"Example", 1: b"M-1", 2: b"1.2", 4: b"Meter"}
     assert client.read_holding_registers(1999, count=2, **one).exception_code == 2
+
+
+def test_many_clients_at_once_are_served(stack: ExitStack) -> None:
+    """pymodbus' asynchronous clients, each on a connection of its own, each writing a register of its own."""
+    running = stack.enter_context(our_slaves("tcp:127.0.0.1:0"))
+
+    async def one(number: int) -> list[int]:
+        client: Any = AsyncModbusTcpClient("127.0.0.1", port=running.port, timeout=WAIT_S)
+        assert await client.connect()
+        found = []
+        for value in range(20):
+            assert not (await client.write_register(number, value, device_id=UNIT)).isError()
+            found += (await client.read_holding_registers(number, count=1, device_id=UNIT)).registers
+        client.close()
+        return found
+
+    async def all_of_them() -> list[list[int]]:
+        return await asyncio.gather(*(one(number) for number in range(20)))
+
+    assert asyncio.run(all_of_them()) == [list(range(20))] * 20
