@@ -278,6 +278,7 @@ TEST_MODULES = {
 PORT_MODULES = {
     **TEST_MODULES,
     "array": "addresses for the C library",
+    "bluetooth": "MicroPython on bare metal",
     "deflate": "MicroPython",
     "ffi": "MicroPython on Linux: fsync",
     "io": "StringIO, for MicroPython's traceback",

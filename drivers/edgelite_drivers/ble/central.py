@@ -97,6 +97,11 @@ class Central:
             self.ignore(number, now_ms)
         self._results = []
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether the radio may tell something."""
+        return self.state != OFF
+
     def next_result(self) -> "Result | None":
         return self._results.pop(0) if self._results else None
 

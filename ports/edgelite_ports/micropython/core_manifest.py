@@ -1,12 +1,12 @@
 # What every MicroPython node takes of the rooms that have no platform in them. A manifest as MicroPython's build reads
 # it (`FROZEN_MANIFEST`), and `edgelite bundle` too: new modules of a room come along by themselves.
 #
-# options.drivers: the drivers' packages; options.left_out: more names, relative to their room, that stay behind.
+# options.drivers, options.more_drivers: the drivers' packages; options.left_out: more names, relative to their room, that stay behind.
 # mypy: ignore-errors
 # ruff: noqa: F821
 import os
 
-options.defaults(drivers=("modbus", "modbus_server", "serial"), left_out=(), opt=3)
+options.defaults(drivers=("modbus", "modbus_server", "serial"), more_drivers=(), left_out=(), opt=3)
 
 ROOMS = {
     "edgelite_protocol": ("protocol", ("hub_session", "feed_rules")),
@@ -37,7 +37,7 @@ for room, (folder, never) in ROOMS.items():
     out = never + tuple(options.left_out)
     if room == "edgelite_drivers":
         there = [one for one in os.listdir(os.path.join(base, room)) if os.path.isdir(os.path.join(base, room, one))]
-        out += tuple(one for one in there if one not in options.drivers)
+        out += tuple(one for one in there if one not in options.drivers + options.more_drivers)
     package(room, files=files_of(base, room, out), base_path=base, opt=options.opt)
 
 package(
