@@ -114,15 +114,16 @@ class ServerBus(Bus):
     def step(self, now_ms: int) -> "int | None":
         if not self._numbers:
             return None
+        if not self._is_up() and now_ms < self._open_ms:
+            return self._open_ms
         if not self._is_serial:
             self._look_after_clients()
             if self._door is None:
-                if now_ms < self._open_ms:
-                    return self._open_ms
                 self._listen_at(now_ms)
         deadline_ms = self._line.step(now_ms) if self._line is not None else None
         if self._tell_ms is not None and now_ms >= self._tell_ms:
             self._tell_ms = now_ms + MIRROR_MS
+            self._again.reset()
             self._tell_all(now_ms)
         if deadline_ms is None or (self._tell_ms is not None and self._tell_ms < deadline_ms):
             return self._tell_ms
@@ -136,7 +137,6 @@ class ServerBus(Bus):
     def opened(self, now_ms: int) -> None:
         silence_ms = _silence_ms(self._target[2]["baud"]) if self._target[3] == "rtu" else 0
         self._line = Server(self._framing(QUIET_MS), self._units, silence_ms)
-        self._again.reset()
         self._tell_ms = now_ms
 
     def received(self, data: "bytes | memoryview", now_ms: int) -> None:

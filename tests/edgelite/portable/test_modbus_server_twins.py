@@ -264,7 +264,10 @@ def test_a_serial_line_is_served():
     line.closed("the line is gone", 200)
     place.run(200)
     assert place.devices.view(FACE).state == "offline"
-    place.run(3000)
+    place.devices.set_desired(METER, None, 200)
+    deadline_ms = place.devices.step(200)
+    assert deadline_ms is not None and 200 < deadline_ms <= 1500, "nobody else would wake it"
+    place.run(deadline_ms)
     assert len(place.take(Open)) == 1
 
 
