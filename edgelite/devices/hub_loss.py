@@ -11,7 +11,6 @@
 from edgelite.devices.schedule import earlier
 from edgelite.journal import SPACE_TWIN
 from edgelite_protocol import cbor
-from edgelite_protocol.errors import CorruptionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,11 +34,9 @@ class HubLoss:
         self._is_noted = data is not None
         if data is not None:
             row = cbor.decode(data)
-            if not isinstance(row, list) or len(row) != 2:
-                raise CorruptionError("journal, " + KEY, "is not [boot id, monotonic ms]")
-            if row[0] == context.boot_id:
+            if isinstance(row, list) and len(row) == 2 and row[0] == context.boot_id:
                 self._lost_ms = row[1]
-            else:
+            else:  # of another boot
                 self._wait_ms_max = RESTART_MS
 
     def step(self, devices: "list[Device]", is_linked: bool, since_ms: int, now_ms: int) -> "int | None":
