@@ -86,7 +86,8 @@ class Mosquitto:
 
     def listen(self, *topics: str) -> Listener:
         made = Listener(self, topics)
-        self.listeners.append(made)
+        self.listeners.append(made)  # before it is waited for, so that it is ended in any case
+        wait_until(lambda: made.payloads(READY), what=lambda: "not subscribed")
         return made
 
 
@@ -100,7 +101,6 @@ class Listener:
         self.heard: list[tuple[str, str]] = []
         self._process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, bufsize=1)
         threading.Thread(target=self._read, daemon=True).start()
-        wait_until(lambda: self.payloads(READY), what=lambda: "not subscribed")
 
     def _read(self) -> None:
         assert self._process.stdout is not None
