@@ -205,3 +205,20 @@ def test_a_driver_whose_properties_all_are_asked_for_loads_nothing_for_listening
     bench = Bench([property_row("asked")])
     bench.run(0, 2000)
     assert bench.bus.listening == {} and bench.devices.view(KEY)._ear is None
+
+
+def test_what_it_says_is_gathered_in_windows_and_held_against_percentages():
+    options = {"visitor": {"listen": True}}
+    rows = [
+        property_row("heard", window_ms=10_000, window_functions=messages.WINDOW_FUNCTIONS_MAX, **options),
+        property_row("other", deadband_percent=10, **options),
+    ]
+    bench = Bench(rows)
+    bench.devices.step(0)
+    for second in range(1, 9):
+        bench.bus.say({"heard": second, "other": 100 + second}, 1000 * second)
+        bench.devices.step(1000 * second)
+    bench.bus.say({"heard": 50, "other": 150}, 10_500)
+    bench.devices.step(10_500)
+    window = {"heard": 8, "heard.min": 1, "heard.max": 8, "heard.mean": 4.5, "heard.count": 8}
+    assert bench.recorder.telemetry() == [{"other": 101}, window, {"other": 150}]
