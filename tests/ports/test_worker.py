@@ -83,3 +83,12 @@ def test_the_queue_is_bounded(worker: Worker) -> None:
     with pytest.raises(MisuseError):
         worker.submit(LANE_DISK, lambda: None, lambda _result, _error: None)
     stall.set()
+
+
+def test_one_whose_last_job_is_completed_is_idle_at_once(worker: Worker) -> None:
+    """An agent that stops asks when the last completion has come, and nothing wakes it again: it then waited 5 s."""
+    for _ in range(300):
+        results: list[object] = []
+        worker.submit(LANE_DISK, lambda: 7, lambda result, _error, seen=results: seen.append(result))  # type: ignore[misc]
+        wait_until(worker, lambda seen=results: seen)
+        assert worker.idle()

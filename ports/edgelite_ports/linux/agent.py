@@ -91,8 +91,11 @@ class Agent(AgentProcess):
         self._notifier.send("READY=1\nSTATUS=running")
         self._round()
         _forget_start_up()
-        while not self._finished(self._worker.idle()):
-            self._loop.wait(self._round())
+        while True:
+            deadline_ms = self._round()
+            if self._finished(self._worker.idle()):  # before waiting: there may be nothing left to wake up for
+                break
+            self._loop.wait(deadline_ms)
         self._processes.close()
         self._notifier.send("STATUS=stopped")
 

@@ -60,18 +60,21 @@ class Worker:
             _thread.start_new_thread(self._run_lane, (lane,))
 
     def _run_lane(self, lane: int) -> None:
-        while (job := self._next_job(lane)) is not None:
+        with self._lock:
+            job = self._next_job(lane)
+        while job is not None:
             job.run()
-            with self._lock:
+            with self._lock:  # in one step: what is completed must not seem to run, to one that will not ask again
                 self._finished.append(job)
-            os.eventfd_write(self.descriptor, 1)
+                job = self._next_job(lane)
+                os.eventfd_write(self.descriptor, 1)
 
     def _next_job(self, lane: int) -> "Job | None":
-        with self._lock:
-            if self._waiting[lane]:
-                return self._waiting[lane].pop(0)
-            self._running[lane] = False
-            return None
+        """With the lock held."""
+        if self._waiting[lane]:
+            return self._waiting[lane].pop(0)
+        self._running[lane] = False
+        return None
 
     def idle(self) -> bool:
         """Nothing waits, runs, or is finished and not yet completed."""
