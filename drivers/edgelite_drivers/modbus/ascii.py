@@ -36,6 +36,7 @@ class AsciiFraming(Framing):
 
     def __init__(self, baud: int = 0, echo: str = "auto", idle_ms: "int | None" = None) -> None:
         self.idle_ms = idle_ms or 0  # lines have a begin and an end: no silence is needed
+        self.is_line = baud > 0
         self._baud = baud
         self._echo = Echo(echo)
         self._buffer = b""

@@ -254,7 +254,7 @@ class ModbusBus(Bus):
         is_news = unit.was_heard and not unit.silence
         if is_news or self._living() == 0:
             self._silent_timeouts += 1
-        if self._silent_timeouts >= SILENT_TIMEOUTS_MAX:
+        if self._silent_timeouts >= SILENT_TIMEOUTS_MAX and not self._framing.is_line:
             self._close_reason = "nothing received"
 
     def _fell_silent(self, job: Job, now_ms: int) -> None:

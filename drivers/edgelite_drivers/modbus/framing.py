@@ -10,6 +10,8 @@ class Framing:
     identifies_answers = False
     # True where unit 0 is everybody, and nobody answers.
     can_broadcast = False
+    # True on a serial line of our own: there is no connection that could be dead while it seems open.
+    is_line = False
     # How long the line must have been still before a request is sent (0: no such rule).
     idle_ms = 0
     # How many frames were passed over.

@@ -75,6 +75,7 @@ class RtuFraming(Framing):
 
     def __init__(self, baud: int = 0, echo: str = "auto", idle_ms: "int | None" = None) -> None:
         self.idle_ms = (idle_ms_of(baud) if baud else 0) if idle_ms is None else idle_ms
+        self.is_line = baud > 0
         self._baud = baud
         self._echo = Echo(echo)
         self._buffer = b""

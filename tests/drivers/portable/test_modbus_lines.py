@@ -99,6 +99,18 @@ def test_retries_are_as_many_as_configured():
         assert len(line.peer.requests) == retries + 1
 
 
+def test_a_line_on_which_all_are_dead_stays_open_and_says_the_same():
+    line = Line(u1=counting_unit())
+    line.peer.units[1].is_silent = True
+    texts = set()
+    for _ in range(100):
+        line.read(1, 4)
+        texts.update([result.errors["r4"] for _, result in line.run(line.now_ms + 5000)])
+    assert texts == {"no answer within 1000 ms"}
+    assert len(line.peer.requests) >= 6
+    assert not line.bus.wants_close(line.now_ms)
+
+
 def test_bytes_that_are_no_answer_are_told_of():
     line = Line(u1=counting_unit())
     line.peer.answer = lambda data: b"\xf0\x80\x00"
