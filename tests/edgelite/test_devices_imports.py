@@ -52,6 +52,10 @@ def test_devices_and_the_modbus_driver_import_nothing_dear() -> None:
 
 # What only a node with such a driver, bus or server needs.
 SELDOM = {
+    "edgelite.devices.access",
+    "edgelite.devices.hub_loss",
+    "edgelite.devices.watch",
+    "edgelite.devices.window",
     "edgelite.devices.driver_process",
     "edgelite.devices.listening",
     "edgelite.devices.serving",
