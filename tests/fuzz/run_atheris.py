@@ -17,7 +17,14 @@ import atheris
 sys.path.append(str(Path(__file__).parent))
 
 INPUT_BYTES_MAX = 600  # two of the longest frames
-INSTRUMENTED = ["edgelite", "edgelite_drivers", "edgelite_protocol", "edgelite_ports", "planted_decoder"]
+INSTRUMENTED = [
+    "edgelite",
+    "edgelite_drivers",
+    "edgelite_protocol",
+    "edgelite_ports",
+    "edgelite_sim",
+    "planted_decoder",
+]
 HANG_S = 10
 
 

@@ -157,6 +157,20 @@ def modbus_requests() -> Function:
     return function
 
 
+def modbus_map() -> Function:
+    """A file, of whoever simulates slaves."""
+    from edgelite.driver import ConfigurationError
+    from edgelite_sim.devices.modbus_map import parse_map
+
+    def function(data: bytes) -> None:
+        try:
+            parse_map(data.decode("utf-8", "replace"))
+        except ConfigurationError:
+            return
+
+    return function
+
+
 def modbus_server(name: str) -> Function:
     from edgelite_drivers.modbus_server.framings import AsciiRequests, RtuRequests, TcpRequests
     from edgelite_drivers.modbus_server.server import OUTPUT_BYTES_MAX, Server
@@ -351,6 +365,10 @@ ASCII_SEEDS = (b"\xff:010300000002FA\r\n", b"\x05:0107F8\r\n:01110EE\r\n")
 
 MQTT_SEEDS = hexes("ff20020000", "ff3205000178000171", "ff40020001", "0490030001013203000178d000", "0330ffffff7f000178")
 
+MAP_SEEDS = (
+    b'[[unit]]\nnumber=1\n[[unit.range]]\ntable="holding"\naddress=0\ntype="int32"\nvalues=[1,2]\n',
+    b'absent=0\n[[unit]]\nnumber=1\nrange=[{table="coils",address=9,count=2,dead=true}]\n[[fault]]\nkind="late"\nevery=2\n',
+)
 BLE_SEEDS = hexes(
     "0201061aff4c00021500112233445566778899aabbccddeeff00010002c5",
     "0201060916d2fc4002fa0301",
@@ -372,6 +390,7 @@ TARGETS: tuple[Target, ...] = (
     Target("modbus tcp server", lambda: modbus_server("tcp"), hexes("ff000100000006010300000002"), 4),
     Target("modbus rtu server", lambda: modbus_server("rtu"), RTU_SEEDS, 3),
     Target("modbus ascii server", lambda: modbus_server("ascii"), ASCII_SEEDS, 4),
+    Target("modbus register map", modbus_map, MAP_SEEDS, 1),
     Target("serial frames", serial_frames, (b"\1\3$A,1*5C\r\n", b"\2\3\x02A\x03\x42"), 4),
     Target("serial patterns", serial_patterns, (b"\0GPGGA,1,4807.038,N,", b"\1+  1.234kg"), 4),
     Target("serial pattern texts", serial_pattern_texts, (b"{:2}GGA,{},{value:ddmm},{value:sign},",), 2),

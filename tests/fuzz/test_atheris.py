@@ -14,7 +14,7 @@ from targets import TARGETS, Target
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-ROOMS = ("", "protocol", "drivers", "ports")
+ROOMS = ("", "protocol", "drivers", "ports", "sim")
 INPUTS = 1_050_000  # in all; the least is a million
 TIMEOUT_S = 600
 DONE = re.compile(r"stat::number_of_executed_units: (\d+)")

@@ -247,6 +247,7 @@ def test_units_that_are_not_here(lines: Any) -> None:
         ("units = 1", "map.units"),
         ("unit = 1", "map.unit"),
         ("=", "map"),
+        ("a=" + "[" * 5000, "map"),
         ("[[unit]]\nnumber = 1\nrange = [{table='holding', address=65535, count=2}]", "unit[0].range[0].address"),
         ("[[unit]]\nnumber = 1\nrange = [{table='input', address=0, count=2, access='rw'}]", "unit[0].range[0].access"),
         ("[[unit]]\nnumber = 1\nrange = [{table='input', address=0, values=[70000]}]", "unit[0].range[0].values"),

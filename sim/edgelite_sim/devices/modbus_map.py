@@ -135,7 +135,7 @@ def parse_map(text: str) -> SlaveMap:
     """ConfigurationError names the path of the first field that is wrong."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError("map", f"is no TOML: {error}") from error
     fields = Fields(document, "map", ("absent", "seed", "unit", "fault"))
     found = SlaveMap(absent=fields.integer("absent", 0, 255, 11), seed=fields.integer("seed", 0, 1 << 31, 1))
