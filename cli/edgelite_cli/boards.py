@@ -39,13 +39,13 @@ BOARDS = {
         Board("micropython-linux", "Linux with MicroPython", ("tls", "serial"), "/dev/ttyAMA0"),
         Board(
             *("esp32", "ESP32 with 4 MB of flash or more", ("tls", "serial"), "uart1"),
-            *(2 * 1024 * 1024, 320_000, 8192, 512 * 1024),
+            *(2 * 1024 * 1024, 420_000, 8192, 512 * 1024),
             has_wifi=True,
             copies_by_mpremote=True,
         ),
         Board(
             *("rp2", "Raspberry Pi Pico W or Pico 2 W (serial: any Pico)", ("tls", "serial"), "uart1"),
-            *(848 * 1024, 320_000, 4096, 256 * 1024),
+            *(848 * 1024, 420_000, 4096, 256 * 1024),
             has_wifi=True,
             copies_by_mpremote=True,
         ),
