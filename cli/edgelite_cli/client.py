@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import ssl
+import sys
 import time
 from collections.abc import Iterator
 from typing import IO, Any
@@ -17,6 +19,8 @@ from edgelite_cli.main import EXIT_UNREACHABLE
 TIMEOUT_S = 30
 KEEP_ALIVE_S = 3  # servers drop idle connections after five; one that may be dropped carries no request
 TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1,application/json"
+
+_WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
 
 Query = dict[str, str | int | bool | None]
 
@@ -41,6 +45,12 @@ def target(path: str, query: Query | None) -> str:
     given = {key: str(value).lower() if isinstance(value, bool) else value for key, value in (query or {}).items()}
     text = urlencode({key: value for key, value in given.items() if value is not None})
     return quote(path, safe="/:@~") + ("?" + text if text else "")
+
+
+def warnings_of(headers: list[str]) -> list[str]:
+    """The texts of Warning headers: `299 - "text", 299 - "text"`."""
+    found = [text for header in headers for text in _WARNING.findall(header)]
+    return [re.sub(r"\\(.)", r"\1", text) for text in found]
 
 
 class Client:
@@ -80,7 +90,10 @@ class Client:
         data = body if raw else json.dumps(body).encode()
         typed = {} if raw else {"Content-Type": "application/json"}
         response = self.exchange(method, target(path, query), data, self.headers(typed | (headers or {})))
-        return self.decode(response, response.read())
+        answer = self.decode(response, response.read())
+        for text in warnings_of(response.headers.get_all("Warning") or []):
+            sys.stderr.write(f"edgelite: warning: {text}\n")
+        return answer
 
     def exchange(
         self, method: str, url: str, data: bytes | IO[bytes] | None, headers: dict[str, str]

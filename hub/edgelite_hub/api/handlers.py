@@ -268,5 +268,7 @@ def _answered(value: Object, operation: Operation) -> Object:
 
 
 def _warnings(texts: list[str]) -> dict[str, str]:
-    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    # A header takes printable ASCII only, and what a warning quotes may be anybody's.
+    printable = ("".join(one if " " <= one <= "~" else "?" for one in text) for text in texts)
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in printable)
     return {"Warning": ", ".join(f'299 - "{text}"' for text in quoted)} if texts else {}
