@@ -239,12 +239,9 @@ def bus_session() -> Function:
     return function
 
 
-def kubeedge_requests() -> Function:
-    """What a mapper publishes: one result for each, with a code where nothing was done."""
-    import json
-
-    from edgelite.bus.bus import MessageBus, Subscriber
-    from edgelite.bus.kubeedge import KubeEdge
+def mapped_device() -> tuple[Any, Any, Any]:
+    """A bus, the devices of a node with one that a local program drives, and their context."""
+    from edgelite.bus.bus import MessageBus
     from edgelite.clock import Clock
     from edgelite.context import Context
     from edgelite.devices import Devices
@@ -278,20 +275,45 @@ def kubeedge_requests() -> Function:
     device: dict[int, object] = {m.DEVICE_UID: "u", m.DEVICE_NAMESPACE: "a", m.DEVICE_NAME: "b"}
     device |= {m.DEVICE_DRIVER: "mapper", m.DEVICE_PROTOCOL: {}, m.DEVICE_PROPERTIES: rows, m.DEVICE_GENERATION: 1}
     devices.set_desired("a/b", device, 0)
-    bus = MessageBus()
-    served = KubeEdge(bus, devices, context, "node", lambda: False)
+    return MessageBus(), devices, context
+
+
+def asking(bus: Any, served: Any, topic: str, fine: Callable[[Any], bool]) -> Function:
+    """Each message to `topic` has one result, JSON, and a `fine` one."""
+    import json
+
+    from edgelite.bus.bus import Subscriber
+
     heard = Subscriber()
-    bus.subscribe(heard, "$hw/events/device/+/+/twin/update/result")
+    bus.subscribe(heard, topic + "/result")
 
     def function(data: bytes) -> None:
-        bus.publish("$hw/events/device/a/b/twin/update", data[:4200])
+        bus.publish(topic, data[:4200])
         served.step(0)
         message = heard.take()
         assert message is not None and heard.take() is None
-        result = json.loads(message.payload)
-        assert "twin" in result or result["code"] in (400, 404, 409, 500)
+        assert fine(json.loads(message.payload))
 
     return function
+
+
+def kubeedge_requests() -> Function:
+    """What a mapper publishes: with a code where nothing was done."""
+    from edgelite.bus.kubeedge import KubeEdge
+
+    bus, devices, context = mapped_device()
+    served = KubeEdge(bus, devices, context, "node", lambda: False)
+    topic = "$hw/events/device/a/b/twin/update"
+    return asking(bus, served, topic, lambda told: "twin" in told or told["code"] in (400, 404, 409, 500))
+
+
+def device_requests(action: str) -> Function:
+    """What a local program asks of the node's devices: with an error where nothing was done."""
+    from edgelite.bus.requests import Requests
+
+    bus, devices, context = mapped_device()
+    served = Requests(bus, devices, context)
+    return asking(bus, served, "edgelite/devices/" + action, lambda told: "error" in told or bool(told["id"]))
 
 
 UPDATE_SEEDS = (
@@ -408,4 +430,10 @@ TARGETS: tuple[Target, ...] = (
     Target("bus frames", bus_frames, hexes("a1000101", "a20001016161"), 4),
     Target("bus session", bus_session, hexes("08000600a200010801000800a3000301070261" + "61"), 2),
     Target("kubeedge requests", kubeedge_requests, UPDATE_SEEDS, 1),
+    Target("device get", lambda: device_requests("get"), (b'{"id":"1","device":"a/b","after":"count"}',), 1),
+    Target(
+        *("device set", lambda: device_requests("set")),
+        (b'{"id":"1","device":"a/b","property":"temp","value":"1.5"}', b'{"id":"1","device":"a/c","property":"x"}'),
+        1,
+    ),
 )
