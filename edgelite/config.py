@@ -76,6 +76,7 @@ class Config:
         self.mqtt_qos = 1  # of what is published there
         self.drivers: dict[str, DriverSource] = {}  # of others, by name
         self.driver_path: list[str] = []  # directories that their modules are in
+        self.driver_environment: dict[str, str] = {}  # of drivers that run in a process of their own
         self.driver_python = ""  # the interpreter for drivers that run in a process of their own
         self.log_level = "info"
 
@@ -217,6 +218,17 @@ def _directories(text: str) -> "list[str]":
     return paths
 
 
+def _variables(text: str) -> "dict[str, str]":
+    """ "NAME=value, NAME=value"."""
+    variables = {}
+    for part in text.split(","):
+        name, separator, value = part.strip().partition("=")
+        if not separator or not is_module_part(name):
+            raise ValueError("variables are NAME=value, separated by commas: not " + part.strip())
+        variables[name] = value.strip()
+    return variables
+
+
 def _program(text: str) -> str:
     if not text:
         raise ValueError("the name or path of a Python is needed")
@@ -244,6 +256,7 @@ _KEYS: "dict[str, tuple[str, Callable[[str], object]]]" = {
     "mqtt_qos": ("mqtt_qos", _mqtt_qos),
     "drivers": ("drivers", _drivers),
     "driver_path": ("driver_path", _directories),
+    "driver_environment": ("driver_environment", _variables),
     "driver_python": ("driver_python", _program),
     "log_level": ("log_level", _level),
 }

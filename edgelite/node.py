@@ -268,7 +268,8 @@ class Node(Owner):
             return self._config.driver_python or program, ":".join(([path] if path else []) + self._config.driver_path)
 
         runtimes: Any = self._platform.capabilities.get("runtimes", ())
-        return Programs(self.supervisor, self._platform.socket_folder, runtimes, python)
+        variables = self._config.driver_environment
+        return Programs(self.supervisor, self._platform.socket_folder, runtimes, python, variables)
 
     def _make_gateway(self, context: Context) -> "Gateway | None":
         if not self._config.gateway:

@@ -21,11 +21,18 @@ PYTHON = "python3"  # as the node's PATH has it, where neither agent.conf nor th
 
 
 class Programs:
-    """`python()` gives the interpreter for `python -m MODULE` and what its PYTHONPATH should be."""
+    """`python()` gives the interpreter for `python -m MODULE` and what its PYTHONPATH should be; `variables` are in the
+    environment of every program."""
 
     def __init__(
-        self, supervisor: "Supervisor", socket_folder: str, runtimes: "Any", python: "Callable[[], tuple[str, str]]"
+        self,
+        supervisor: "Supervisor",
+        socket_folder: str,
+        runtimes: "Any",
+        python: "Callable[[], tuple[str, str]]",
+        variables: "dict[str, str] | None" = None,
     ) -> None:
+        self._variables = variables or {}
         self._supervisor = supervisor
         self._socket_folder = socket_folder
         self._runtimes = runtimes
@@ -40,7 +47,8 @@ class Programs:
             if command:
                 raise ConfigurationError("protocol.protocolName", "this node runs no programs of drivers")
             return None
-        environment = {SOCKET_VARIABLE: "%s/driver-%s.sock" % (self._socket_folder, name)}
+        environment = dict(self._variables)
+        environment[SOCKET_VARIABLE] = "%s/driver-%s.sock" % (self._socket_folder, name)
         if not command:
             if not module:
                 raise ConfigurationError("protocol.protocolName", "driver %s names no program to run" % name)

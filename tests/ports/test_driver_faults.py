@@ -133,4 +133,6 @@ def test_it_costs_its_own_device_and_nobody_else(
     poisonous.says = b"7\n"
     until(lambda: readings(hub, "poisoned") > 1)
     assert states(hub, "good") == [("online", "")]
+    capabilities = hub.hellos[0][m.HELLO_CAPABILITIES]
+    assert isinstance(capabilities, dict) and {"bad", "modbus"} <= set(capabilities["drivers"])
     assert site.stop() == 0

@@ -92,6 +92,8 @@ def test_drivers_of_others():
     found = {name: (config.drivers[name].module, config.drivers[name].command) for name in config.drivers}
     assert found == {"thermo": ("thermo_pack.driver", []), "scale": ("", ["/opt/scale", "--port", "7"])}
     assert (config.driver_path, config.driver_python) == (["/opt/a", "/opt/b"], "/usr/bin/python3.11")
+    config = parse("node = a\nhub = h\ndriver_environment = EDGELITE_BLE_ADAPTER=hci1, X=a=b\n")
+    assert config.driver_environment == {"EDGELITE_BLE_ADAPTER": "hci1", "X": "a=b"}
 
 
 def test_drivers_that_are_none():
@@ -109,6 +111,9 @@ def test_drivers_that_are_none():
         ("driver_path = opt", "driver_path"),
         ("driver_path = ", "driver_path"),
         ("driver_python =", "driver_python"),
+        ("driver_environment = hci1", "driver_environment"),
+        ("driver_environment = A-B=1", "driver_environment"),
+        ("driver_environment = =1", "driver_environment"),
     )
     for text, key in rows:
         try:

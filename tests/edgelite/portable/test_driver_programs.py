@@ -47,7 +47,9 @@ class Site:
         self.session = None
 
     def programs(self):
-        return Programs(self.bench.supervisor, self.folder, self.runtimes, lambda: ("/usr/bin/python3", "/opt/lib"))
+        return Programs(
+            self.bench.supervisor, self.folder, self.runtimes, lambda: ("/usr/bin/python3", "/opt/lib"), {"X": "1"}
+        )
 
     def put(self, now_ms=0, **options):
         row = property_row("inside", "FLOAT", **options)
@@ -111,7 +113,7 @@ def test_it_is_started_with_its_first_device_and_ended_with_its_last():
     assert start.container[m.CONTAINER_COMMAND] == ["/usr/bin/python3", "-m", "far_program"]
     environment = start.container[m.CONTAINER_ENVIRONMENT]
     assert environment["EDGELITE_DRIVER_SOCKET"] == "/run/sockets/driver-far.sock"
-    assert environment["PYTHONPATH"] == "/opt/lib"
+    assert (environment["PYTHONPATH"], environment["X"]) == ("/opt/lib", "1")
     site.bench.take_effects()
     site.bench.supervisor.started(UNIT, IDENTITY, 0)
     site.devices.set_desired("default/other", device_map([property_row("inside")], driver="far"), 0)
@@ -220,7 +222,7 @@ def test_a_program_of_others_runs_as_it_is_named():
     site.put(visitor={"listen": True})
     (start,) = site.bench.effects
     assert start.container[m.CONTAINER_COMMAND] == ["/opt/far", "--fast"]
-    assert list(start.container[m.CONTAINER_ENVIRONMENT]) == ["EDGELITE_DRIVER_SOCKET"]
+    assert sorted(start.container[m.CONTAINER_ENVIRONMENT]) == ["EDGELITE_DRIVER_SOCKET", "X"]
     site.step(0)
     assert site.devices.requests_in_flight() == 1
 
