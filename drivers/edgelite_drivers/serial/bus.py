@@ -359,7 +359,7 @@ class SerialBus(ExchangeBus):
         if exchange.has_frame:
             what = "the answer fits no pattern"
             if step.kind == steps.EXPECT:
-                what = "what the device says to step %d fits not its pattern" % (exchange.place + 1)
+                what = "what the device says to step %d does not fit its pattern" % (exchange.place + 1)
         elif exchange.has_bytes:
             what = self._with_fault("what came within %d ms is no whole frame" % timeout_ms, exchange.framer)
         else:

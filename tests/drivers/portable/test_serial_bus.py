@@ -309,6 +309,65 @@ def test_a_meter_is_woken_up_read_and_its_line_set_back() -> None:
         world.now_ms += 10_000
 
 
+def test_a_device_that_is_woken_up_once_and_again_after_silence() -> None:
+    world = World(with_(PLAIN, wakeUp=[{"send": "LOGIN\r\n"}, {"expect": "WELCOME"}], wakeUpWhen="open"))
+    world.request(ASK)
+    world.open()
+    assert world.sent() == b"LOGIN\r\n"
+    world.hear(b"banner\r\nWELCOME\r\n")
+    assert world.sent() == b"W\r\n"
+    world.hear(b"W1\r\n")
+    world.request(ASK)
+    assert world.sent() == b"W\r\n"
+    world.wait(600)
+    assert [one.answered for one in world.results()] == [True, False]
+    world.now_ms += 10_000
+    world.request(ASK)
+    assert world.sent() == b"LOGIN\r\n"
+    world.hear(b"DENIED\r\n")
+    world.wait(600)
+    result = world.result()
+    assert result.answered and result.errors == {"weight": "what the device says to step 2 does not fit its pattern"}
+
+
+def test_pauses_are_kept() -> None:
+    world = World(with_(PLAIN, pauseMs=100, wakeUp=[{"send": "\0"}, {"pauseMs": 300}]))
+    world.request(ASK)
+    world.open()
+    assert world.sent() == b"\0"
+    world.wait(290)
+    assert world.sent() == b""
+    world.wait(10)
+    assert world.sent() == b"W\r\n"
+    world.hear(b"W1\r\n")
+    assert world.result().values == {"weight": 1.0}
+    world.request(ASK)
+    assert world.sent() == b"", "the line rests between two exchanges"
+    world.wait(110)
+    assert world.sent() == b"\0"
+
+
+def test_another_device_of_the_line_is_asked_at_its_own_rate() -> None:
+    world = World(METER)
+    world.request({"energy": {"obis": "1.8.0"}})
+    world.open()
+    world.sent()
+    world.hear(b"/EDL5type\r\n")
+    assert world.bus.wants_settings(world.now_ms)["baud"] == 9600
+    world.bus.step(world.now_ms)
+    data = b"1.8.0(1*kWh)\r\n!\r\n\x03"
+    world.hear(b"\x02" + data + bytes([xor(data)]))
+    assert world.result().values == {"energy": 1.0}
+    world.sent()
+    other = serial.check_protocol(
+        {"serialPort": "/dev/ttyS0", "baudRate": 300, "dataBits": 7, "parity": "even", "timeoutMs": 500}
+    )
+    world.request(ASK, protocol=other)
+    assert world.sent() == b"" and world.bus.wants_settings(world.now_ms)["baud"] == 300
+    world.bus.step(world.now_ms)
+    assert world.sent() == b"W\r\n"
+
+
 def test_a_meter_that_names_an_unknown_rate() -> None:
     world = World(METER)
     world.request({"energy": {"obis": "1.8.0"}})
