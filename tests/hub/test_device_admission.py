@@ -245,3 +245,36 @@ def test_each_wish_has_the_time_at_which_it_was_made(api: Api) -> None:
     patch = {"spec": {"properties": [{"name": "limit", "desired": {"value": "7"}}]}}
     patched = api.patch(path, patch, "strategic-merge-patch").json["spec"]["properties"][0]["desired"]["metadata"]
     assert int(patched["timestamp"]) >= int(third) + 5000, "the old time came along with the patch, and is not its own"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "config", "visitors", "fields"),
+    [
+        ("ble", {"macAddress": "A4:C1"}, {"characteristicUUID": "2a19"}, ["spec.protocol.configData.macAddress"]),
+        (
+            "ble",
+            {"macAddress": "A4:C1:38:00:11:22"},
+            {"characteristicUUID": "2a19", "dataConverter": {"startIndex": 0, "endIndex": 9}},
+            ["spec.properties[0].visitors.configData.dataConverter.endIndex"],
+        ),
+        (
+            "serial",
+            {"serialPort": "/dev/ttyUSB0", "baudRate": 0},
+            {},
+            ["spec.protocol.configData.baudRate"],
+        ),
+        (
+            "modbus",
+            {"serialPort": "/dev/ttyUSB0", "baudRate": 9600, "parity": "sometimes"},
+            {"register": "InputRegister", "offset": 65_535, "limit": 2},
+            ["spec.protocol.configData.parity", "spec.properties[0].visitors.configData.offset"],
+        ),
+    ],
+)
+def test_each_driver_that_comes_along_names_its_own_fields(
+    api: Api, protocol: str, config: dict[str, Any], visitors: dict[str, Any], fields: list[str]
+) -> None:
+    body = device({"name": "power", "visitors": {"configData": visitors}}, protocol=protocol)
+    body["spec"]["protocol"]["configData"] = config
+    found = [path for path, _ in causes(api, body)]
+    assert [path for path in fields if path not in found] == [], found
