@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from edgelite.bus import frames
+from edgelite_ports.common import bus_client
 from edgelite_ports.common.bus_client import BusError, Client
 from edgelite_protocol import messages as m
 
@@ -301,3 +303,21 @@ def test_an_agent_that_hangs_is_given_up_in_time(site: AgentSite, connect: Conne
     client.publish("t", "later")
     payloads = [message.payload for message in client.messages(0.5)]
     assert payloads[-1] == b"later"
+
+
+def test_the_program_of_the_documentation_runs(site: AgentSite, connect: Connect, tmp_path: Path) -> None:
+    text = (micropython_site.ROOT / "docs" / "bus.md").read_text()
+    (tmp_path / "program.py").write_text(text.split("```python\n")[1].split("```")[0])
+    shutil.copy(bus_client.__file__, tmp_path / "edgelite_bus.py")
+    words = [sys.executable, "-u", str(tmp_path / "program.py")]
+    environment = {"PATH": os.environ["PATH"], "EDGELITE_BUS": bus_path(site)}
+    program = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE)
+    try:
+        assert program.stdout is not None and program.stdout.readline() == b"line-1/press/count b'17'\n"
+        late = connect()
+        late.subscribe("line-1/state")
+        message = late.next(5)
+        assert message is not None and message.payload == b"running"
+    finally:
+        program.kill()
+        program.wait(10)
