@@ -199,6 +199,7 @@ class ModbusBus(Bus):
         wait_ms = protocol.timeout_ms
         if protocol.is_broadcast:
             wait_ms = protocol.turnaround_ms
+            self._framing.expire()  # whatever comes, such as an echo, is no answer
         elif job.unit.silence and self._framing.can_broadcast:  # a gateway takes its own time for it
             wait_ms = job.unit.probe_ms(wait_ms)
         self._sent_ms = now_ms

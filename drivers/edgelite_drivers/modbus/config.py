@@ -60,7 +60,9 @@ def check_protocol(config: object) -> Protocol:
     fields = Fields(config, PROTOCOL_PATH, TCP_FIELDS + SERIAL_FIELDS + DEVICE_FIELDS)
     if fields.has("slaveID") and fields.has("unitId"):
         raise fields.refuse("unitId", "says the same as slaveID; give one of them")
-    if fields.has("ip") or not fields.has("serialPort"):
+    if not fields.has("ip") and not fields.has("serialPort"):
+        raise fields.refuse("ip", "is required, or serialPort on a serial line")
+    if fields.has("ip"):
         target, framing = _tcp_target(fields)
     else:
         from edgelite_drivers.modbus.lines import serial_target

@@ -1,10 +1,11 @@
 """The Modbus bus against a peer in memory: order, refusals, writes."""
 
-from modbus_bench import Bench, counting_unit, opened
+from modbus_bench import Bench, counting_unit, half, opened
 from modbus_peer import Unit, frame, registers
 
 from edgelite.driver import Request
 from edgelite_drivers import modbus
+from edgelite_drivers.modbus import unit as bus_unit
 from edgelite_protocol import messages
 
 
@@ -63,6 +64,33 @@ def test_a_split_is_learnt():
     bench.exchange()
     assert first == 5, "4-7 refused; 4-5; 6-7 refused; 6 refused; 7"
     assert [pdu for _, pdu in bench.peer.requests[first:]] == [b"\3\0\4\0\2", b"\3\0\6\0\1", b"\3\0\7\0\1"]
+
+
+def test_a_refused_gap_is_cut_at_the_gap_and_remembered_over_connections():
+    unit = counting_unit()
+    for address in (4, 5, 6):
+        del unit.holding[address]
+    bench = opened(u1=unit)
+    for _ in range(2):
+        bench.read(1, 0, 1, 2, 3, 7, 8)
+        bench.exchange()
+        (result,) = bench.results()
+        assert len(result.values) == 6 and not result.errors
+        bench.bus.closed("reset", 0)
+        bench.read(1, 0)
+        bench.open()
+        bench.exchange()
+        bench.results()
+    spans = [(pdu[2], pdu[4]) for _, pdu in bench.peer.requests]
+    assert spans == [(0, 9), (0, 4), (7, 2), (0, 1), (0, 4), (7, 2), (0, 1)]
+
+
+def test_what_is_learnt_of_a_device_is_bounded():
+    unit = bus_unit.Unit(half)
+    for offset in range(3 * bus_unit.CUTS_MAX):
+        unit.cut("HoldingRegister", offset)
+        assert len(unit.cuts) <= bus_unit.CUTS_MAX
+    assert ("HoldingRegister", offset) in unit.cuts
 
 
 def test_a_device_that_gives_fewer_registers_is_read_in_parts():

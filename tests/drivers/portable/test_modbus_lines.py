@@ -328,6 +328,18 @@ def test_a_broadcast_reaches_everybody_and_waits_for_the_turnaround():
     assert line.run(begin_ms + 100)[0][0] <= begin_ms + IDLE_MS, "one that answers has no turnaround"
 
 
+def test_the_echo_of_a_broadcast_is_no_answer():
+    line = Line(u1=Unit(holding={7: 0}))
+    real = line.peer.answer
+    line.peer.answer = lambda data: data + real(data)
+    visitor, submit = broadcast(line, {"register": "HoldingRegister", "offset": 7}, "INT")
+    begin_ms = line.now_ms
+    ((time_ms, result),) = submit(30)
+    assert time_ms >= begin_ms + 100, "everybody needs the turnaround"
+    assert result.errors == {} and visitor.sent == b"\0\x1e"
+    assert submit(None)[0][1].values == {"p": 30}
+
+
 def test_a_line_that_disappears_is_taken_up_again_by_backoff():
     line = Line(u1=counting_unit())
     line.read(1, 4)
