@@ -35,6 +35,8 @@ WRITES = (5, 6, 8, 15, 16, 22)
 def answer_all(units: "Units", number: int, request: bytes, now_ms: int) -> "bytes | None":
     """The answer of the unit `number`, None where nobody is to answer."""
     units.frames += 1
+    if request and request[0] & 0x80:
+        return None  # an exception answer, of another server or our own: nobody asks so
     unit = units.find(number)
     if unit is not None:
         return _answer(units, unit, request, now_ms)

@@ -9,6 +9,7 @@ from edgelite.effects import Acceptor, Channel, Close, Listen
 from edgelite_drivers.backoff import Backoff
 from edgelite_drivers.modbus.values import ValueRefused, decode
 from edgelite_drivers.modbus_server.framings import QUIET_MS, AsciiRequests, RtuRequests, TcpRequests
+from edgelite_drivers.modbus_server.own_echo import OwnEcho
 from edgelite_drivers.modbus_server.server import Server
 from edgelite_drivers.modbus_server.twin_unit import TwinUnit
 from edgelite_drivers.modbus_server.unit import Units
@@ -136,7 +137,7 @@ class ServerBus(Bus):
 
     def opened(self, now_ms: int) -> None:
         silence_ms = _silence_ms(self._target[2]["baud"]) if self._target[3] == "rtu" else 0
-        self._line = Server(self._framing(QUIET_MS), self._units, silence_ms)
+        self._line = Server(self._framing(QUIET_MS), self._units, silence_ms, OwnEcho())
         self._tell_ms = now_ms
 
     def received(self, data: "bytes | memoryview", now_ms: int) -> None:

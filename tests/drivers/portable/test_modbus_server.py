@@ -3,6 +3,7 @@
 from edgelite_drivers.modbus.rtu import seal
 from edgelite_drivers.modbus_server.answers import answer_all
 from edgelite_drivers.modbus_server.framings import QUIET_MS, SKIPS_MAX, AsciiRequests, RtuRequests, TcpRequests
+from edgelite_drivers.modbus_server.own_echo import SOON_MS, SURE, OwnEcho
 from edgelite_drivers.modbus_server.server import OUTPUT_BYTES_MAX, Server
 from edgelite_drivers.modbus_server.table_unit import Range, TableUnit
 from edgelite_drivers.modbus_server.unit import Units
@@ -290,6 +291,58 @@ def test_a_serial_line_rests_before_the_answer():
     server.received(rtu(bytes.fromhex("010300000001")), 100)
     assert server.step(100) == 104 and server.data_to_send(100) == b""
     assert server.step(104) is None and server.data_to_send(100) == rtu(bytes.fromhex("0103020001"))
+
+
+class TwoWires:
+    """A serial line whose adapter may hear itself; counts the answers to each request."""
+
+    def __init__(self, has_echo, piece_bytes=100):
+        self.server = Server(RtuRequests({1: None}), Units({1: make_unit()}, True), 4, OwnEcho())
+        self.has_echo = has_echo
+        self.piece_bytes = piece_bytes
+        self.now_ms = 0
+
+    def ask(self, request, pause_ms=20):
+        self.now_ms += pause_ms
+        self.hear(rtu(bytes.fromhex(request)))
+        answers = []
+        for _ in range(10):
+            self.now_ms += 5
+            self.server.step(self.now_ms)
+            answer = self.server.data_to_send(300)
+            if answer:
+                answers.append(answer[:-2].hex())
+                if self.has_echo:
+                    self.hear(answer)
+        return answers
+
+    def hear(self, data):
+        for index in range(0, len(data), self.piece_bytes):
+            self.server.received(data[index : index + self.piece_bytes], self.now_ms)
+
+
+WRITE, READ, REFUSED = "0106000100ff", "010300000001", "0103ffff0002"
+
+
+def test_a_server_that_hears_itself_answers_once():
+    for piece_bytes in (1, 5, 100):
+        for order in ((WRITE, WRITE, READ, WRITE), (READ, WRITE, REFUSED, WRITE), (REFUSED, READ, WRITE, "0107")):
+            line = TwoWires(True, piece_bytes)
+            for request in order * 3:
+                assert len(line.ask(request)) == 1, (piece_bytes, order, request)
+
+
+def test_a_client_that_asks_the_same_again_is_answered_where_there_is_no_echo():
+    line = TwoWires(False)
+    for _ in range(SURE + 1):  # by then it is known
+        assert len(line.ask(READ)) == 1
+    assert [len(line.ask(WRITE)) for _ in range(5)] == [1] * 5
+    line = TwoWires(False)
+    assert [len(line.ask(WRITE, SOON_MS + 1)) for _ in range(5)] == [1] * 5
+
+
+def test_an_exception_answer_is_no_request():
+    assert serve(b"\x83\2") is None
 
 
 def test_nothing_that_a_client_sends_raises():
