@@ -58,19 +58,31 @@ def _tcp_target(fields: Fields) -> "tuple[Any, ...]":
     for name in SERIAL_FIELDS:
         if fields.has(name):
             raise fields.refuse(name, "is of a serial line; give serialPort, or listen without it")
-    host, separator, port = _split(fields.text("listen", 260))
-    if not separator or not host or not is_digits(port) or len(port) > 5 or not 1 <= int(port) <= 65535:
+    host, port = _split(fields.text("listen", 260))
+    if not _is_address(host) or not is_digits(port) or len(port) > 5 or not 1 <= int(port) <= 65535:
         raise fields.refuse("listen", "must be ADDRESS:PORT, such as 192.168.10.5:502, or 0.0.0.0:502 for all")
     clients = [name.strip() for name in fields.text("clients", 1000, " ").split(",")]
     clients = sorted({name for name in clients if name})
-    if len(clients) > CLIENTS_MAX:
-        raise fields.refuse("clients", "at most %d addresses" % CLIENTS_MAX)
+    if len(clients) > CLIENTS_MAX or not all(_is_address(name) for name in clients):
+        raise fields.refuse("clients", "must be at most %d addresses, separated by commas" % CLIENTS_MAX)
     return "listen", host, int(port), fields.choice("framing", ("tcp", "rtu", "ascii"), "tcp"), tuple(clients)
 
 
-def _split(listen: str) -> "tuple[str, str, str]":
-    place = listen.rfind(":")
-    return (listen, "", "") if place < 0 else (listen[:place], ":", listen[place + 1 :])
+def _split(listen: str) -> "tuple[str, str]":
+    """Address and port; an address of IPv6 stands in brackets."""
+    place = max(listen.rfind(":"), 0)
+    host = listen[:place]
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    return host, listen[place + 1 :]
+
+
+def _is_address(host: str) -> bool:
+    """A name would have to be looked up, and nobody waits for that."""
+    if ":" in host:
+        return all(one in "0123456789abcdefABCDEF:." for one in host)
+    parts = host.split(".")
+    return len(parts) == 4 and all(is_digits(part) and len(part) <= 3 and int(part) <= 255 for part in parts)
 
 
 def _serial_target(fields: Fields, config: object) -> "tuple[Any, ...]":

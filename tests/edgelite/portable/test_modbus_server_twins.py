@@ -293,15 +293,21 @@ def test_bad_configurations_are_refused_by_their_path():
         ({"listen": "nowhere"}, "listen"),
         ({"listen": "127.0.0.1:0"}, "listen"),
         ({"listen": "127.0.0.1:99999"}, "listen"),
+        ({"listen": "plc.example:502"}, "listen"),
+        ({"listen": "10.0.0.256:502"}, "listen"),
+        ({"listen": "10.0.0.1"}, "listen"),
+        ({"listen": ":502"}, "listen"),
+        ({"listen": "10.0.0.1:502", "clients": "plc"}, "clients"),
+        ({"listen": "10.0.0.1:502", "clients": "10.0.0.1," * 3 + "\u00e9"}, "clients"),
         ({"listen": "127.0.0.1:\u00b2"}, "listen"),
-        ({"listen": "a:1", "unitId": 256}, "unitId"),
-        ({"listen": "a:1", "unitId": 1, "slaveID": 1}, "unitId"),
-        ({"listen": "a:1", "framing": "rtu", "unitId": 0}, "unitId"),
-        ({"listen": "a:1", "gaps": "one"}, "gaps"),
-        ({"listen": "a:1", "baudRate": 9600}, "baudRate"),
-        ({"serialPort": "/dev/ttyS1", "listen": "a:1"}, "listen"),
+        ({"listen": "10.0.0.1:1", "unitId": 256}, "unitId"),
+        ({"listen": "10.0.0.1:1", "unitId": 1, "slaveID": 1}, "unitId"),
+        ({"listen": "10.0.0.1:1", "framing": "rtu", "unitId": 0}, "unitId"),
+        ({"listen": "10.0.0.1:1", "gaps": "one"}, "gaps"),
+        ({"listen": "10.0.0.1:1", "baudRate": 9600}, "baudRate"),
+        ({"serialPort": "/dev/ttyS1", "listen": "10.0.0.1:1"}, "listen"),
         ({"serialPort": "/dev/ttyS1", "framing": "tcp"}, "framing"),
-        ({"listen": "a:1", "ip": "b"}, "ip"),
+        ({"listen": "10.0.0.1:1", "ip": "b"}, "ip"),
     ):
         assert refused(check_protocol, config) == "protocol.configData." + path, config
     property = {messages.PROPERTY_TYPE: "INT", messages.PROPERTY_NAME: "p"}
@@ -322,10 +328,20 @@ def test_bad_configurations_are_refused_by_their_path():
     assert refused(check_visitor, config, property) == "value"
 
 
+def test_where_it_listens():
+    for listen, target in (
+        ("0.0.0.0:502", ("listen", "0.0.0.0", 502, "tcp", ())),
+        ("[::1]:1502", ("listen", "::1", 1502, "tcp", ())),
+    ):
+        assert check_protocol({"listen": listen}).target == target
+    clients = check_protocol({"listen": "10.0.0.1:1", "clients": " 10.0.0.2,10.0.0.1 ,"}).target[4]
+    assert clients == ("10.0.0.1", "10.0.0.2")
+
+
 def test_registers_that_overlap_are_refused():
     rows = [shown("one", 0, "FLOAT", type="float32"), shown("other", 1, "INT")]
     visitors = [(row[messages.PROPERTY_NAME], check_visitor(row[messages.PROPERTY_VISITOR], row)) for row in rows]
-    path = refused(check_device, check_protocol({"listen": "a:1"}), visitors)
+    path = refused(check_device, check_protocol({"listen": "10.0.0.1:1"}), visitors)
     assert path == "properties[1].visitors.configData.offset"
     place = Place(None, rows)
     assert place.devices.view(FACE).state == "unhealthy"
