@@ -19,7 +19,7 @@ from edgelite.driver import Bus, Request, Result
 from edgelite_drivers.backoff import Backoff
 from edgelite_drivers.modbus.framing import Framing
 from edgelite_drivers.modbus.job import Job
-from edgelite_drivers.modbus.unit import Unit
+from edgelite_drivers.modbus.unit import PAUSE_MS_MAX, Unit
 from edgelite_protocol.errors import ProtocolError
 
 TYPE_CHECKING = False
@@ -66,6 +66,7 @@ class ModbusBus(Bus):
     def submit(self, request: Request, now_ms: int) -> None:
         protocol: Protocol = request.protocol  # type: ignore[assignment]
         job = Job(request, self._unit(protocol.unit), now_ms)
+        job.unit.asked_ms = now_ms
         if job.is_done:
             self._results.append(job.result())
         elif not self._is_open and self._failure and now_ms < self._reopen_ms:
@@ -238,7 +239,7 @@ class ModbusBus(Bus):
             self._results.append(job.result())
             return
         self.timeouts += 1
-        job.unit.doubtful_until_ms = now_ms + QUIET_TIMEOUTS * job.protocol.timeout_ms
+        job.unit.doubtful_until_ms = self._late_until_ms(job, now_ms)
         if not job.unit.silence and job.retries < job.protocol.retries:
             job.retries += 1
             self._queue.insert(0, job)
@@ -249,6 +250,11 @@ class ModbusBus(Bus):
         self._finish(job, "no answer within %d ms%s" % (job.protocol.timeout_ms, noise))
         if not job.answered:
             self._fell_silent(job, now_ms)
+
+    def _late_until_ms(self, job: Job, now_ms: int) -> int:
+        """A probe may have been shorter than the timeout."""
+        timeout_ms = job.protocol.timeout_ms
+        return max(now_ms, self._sent_ms + timeout_ms) + QUIET_TIMEOUTS * timeout_ms
 
     def _note_silence(self, unit: Unit) -> None:
         """Of a connection that says nothing any more; a unit of which nothing else is expected does not count."""
@@ -261,9 +267,13 @@ class ModbusBus(Bus):
     def _fell_silent(self, job: Job, now_ms: int) -> None:
         unit = job.unit
         living = self._living() - (1 if unit.was_heard and not unit.silence else 0)
-        silent = len([one for one in self._units.values() if one.silence or one is unit])
-        rest_ms = PROBE_REST * silent * (now_ms - self._sent_ms) if living else 0
+        rest_ms = PROBE_REST * self._silent(unit, now_ms) * (now_ms - self._sent_ms) if living else 0
         unit.was_silent(_first_error(job), rest_ms, now_ms)
+
+    def _silent(self, unit: Unit, now_ms: int) -> int:
+        """With this one; those of devices that are gone do not count."""
+        others = [one for one in self._units.values() if one.silence and one is not unit]
+        return 1 + len([one for one in others if now_ms - one.asked_ms < PAUSE_MS_MAX])
 
     def _living(self) -> int:
         return len([unit for unit in self._units.values() if unit.was_heard and not unit.silence])

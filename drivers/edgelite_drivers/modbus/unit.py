@@ -25,6 +25,7 @@ class Unit:
         self.silent_until_ms = 0
         self.silence = ""  # why it counts as silent; "" while it answers
         self.was_heard = False
+        self.asked_ms = 0  # when anybody last wanted something of it
         self.doubtful_until_ms = 0  # a late answer may come: it is asked nothing else
         self._slowest_ms = 0
         self._probes = 0

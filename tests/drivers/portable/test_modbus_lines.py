@@ -185,25 +185,39 @@ def test_dead_slaves_cost_the_others_less_than_a_twentieth():
     assert beside * 20 >= 0.95 * alone * 17, (alone, beside)
 
 
-def test_a_slave_that_was_quick_is_probed_shortly():
+def test_a_slave_that_was_quick_is_probed_shortly_but_each_fourth_time():
     line = Line(u1=counting_unit(), u2=counting_unit())
     line.read(1, 4)
     line.read(2, 4)
     line.run(100)
     line.peer.units[1].is_silent = True
-    line.read(1, 4)
-    line.run(5_000)
-    line.read(1, 4)
-    begin_ms = line.now_ms
-    found = line.run(line.now_ms + 200_000)
-    assert found[0][1].errors == {"r4": "no answer within 1000 ms"}
-    while not line.bus._units[1].is_paused(line.now_ms):
+    lasted = []
+    unit = line.bus._units[1]
+    while len(lasted) < 9:
+        line.now_ms = max(line.now_ms, unit.silent_until_ms, unit.doubtful_until_ms)
+        begin_ms = line.now_ms
         line.read(1, 4)
-        line.run(line.now_ms + 10)
-    assert begin_ms <= line.now_ms
-    line.now_ms = line.bus._units[1].silent_until_ms
+        ((_, result),) = line.run(begin_ms + 3000)
+        assert result.errors == {"r4": "no answer within 1000 ms"}
+        lasted.append(line.bus._deadline_ms - begin_ms)
+    assert lasted[0] > 2000, "asked again, with its whole timeout each time"
+    assert [one > 1000 for one in lasted[1:]] == [False, False, False, True] * 2
+    assert min(lasted[1:]) < 150
+
+
+def test_slaves_that_nobody_asks_for_any_more_do_not_lengthen_pauses():
+    units = {"u%d" % number: counting_unit() for number in range(1, 30)}
+    line = Line(**units)
     line.read(1, 4)
-    assert line.run(line.now_ms + 300)[0][1].answered is False, "it took more than 300 ms"
+    line.run(100)
+    for number in range(2, 30):
+        line.peer.units[number].is_silent = True
+        line.read(number, 4)
+    line.run(60_000)
+    line.now_ms += 400_000
+    line.read(29, 4)
+    line.run(line.now_ms + 2000)
+    assert line.bus._units[29].silent_until_ms - line.now_ms <= 60_000
 
 
 def test_exceptions_5_and_6_are_asked_again_with_patience():
