@@ -1,5 +1,5 @@
-"""Sources without what only their readers need: comments, docstrings and types go, each line keeps
-its number.
+"""Sources without what only their readers need: comments, docstrings, types and wide indents go, each line keeps its
+number.
 
 Two fifths of the sources are such words, and a device's flash is no place to read them; what a traceback names there
 is found under the same number in the sources.
@@ -12,6 +12,8 @@ import io
 import tokenize
 
 _BODIES = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+# A text with fields in it is one token before Python 3.12, and several from then on.
+_STRINGS = (tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING))
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 Cut = tuple[int, int, int, bytes]  # line from 1, first byte, byte behind the last, what stands there instead
@@ -33,7 +35,30 @@ def compact(source: bytes) -> bytes:
     for row, start, end, instead in sorted(set(cuts), reverse=True):  # from the back: places before it stay
         line = lines[row - 1]
         lines[row - 1] = line[:start] + instead + line[end:]
-    return b"\n".join(line.rstrip() for line in lines).rstrip(b"\n") + b"\n"
+    made = b"\n".join(line.rstrip() for line in lines).rstrip(b"\n") + b"\n"
+    return _narrowed(made)
+
+
+def _narrowed(source: bytes) -> bytes:
+    """One blank for each level; what goes on from the line before needs none."""
+    depth, begins = 0, {}
+    of_text: set[int] = set()
+    is_new_line = True
+    for token in tokenize.tokenize(io.BytesIO(source).readline):
+        if token.type in _STRINGS:
+            of_text |= set(range(token.start[0] + 1, token.end[0] + 1))
+        if token.type in (tokenize.INDENT, tokenize.DEDENT):
+            depth += 1 if token.type == tokenize.INDENT else -1
+        elif token.type == tokenize.NEWLINE:
+            is_new_line = True
+        elif is_new_line and token.type not in (tokenize.NL, tokenize.COMMENT, tokenize.ENCODING):
+            begins[token.start[0]] = depth
+            is_new_line = False
+    lines = source.split(b"\n")
+    for row, line in enumerate(lines, 1):
+        if row not in of_text:
+            lines[row - 1] = b" " * begins.get(row, 0) + line.lstrip()
+    return b"\n".join(lines)
 
 
 def _comments(source: bytes) -> list[Cut]:
