@@ -1,4 +1,4 @@
-"""Sources on their way to a device: the same program, without words and blanks for readers, each line under its number."""
+"""Sources on their way to a device: the same program, without what is for readers, each line under its number."""
 
 from __future__ import annotations
 
