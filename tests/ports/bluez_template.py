@@ -194,6 +194,7 @@ def load(mock, parameters):
             ("Drop", "", "", "self.devices[%r].drop()" % THERMOMETER),
             ("Notify", "ay", "", notify),
             ("SetAway", "b", "", "self.set_away(bool(args[0]))"),
+            ("IsConnected", "", "b", "ret = self.devices[%r].props[%r]['Connected']" % (THERMOMETER, DEVICE_IFACE)),
         ],
     )
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,11 +21,13 @@ from edgelite_drivers import ble
 from edgelite_drivers.ble import radio as seam
 from edgelite_drivers.ble.central import Central, run
 from edgelite_drivers.ble.uuids import parse_uuid
+from edgelite_drivers.testing import Subject, check_read, check_write
+from edgelite_drivers.testing_process import Program
 from edgelite_ports.linux.ble.bleak_radio import BleakRadio
 from edgelite_ports.linux.ble.scan import Sighting, scan
 from edgelite_ports.testing.radio_contract import CHECKS
 from edgelite_protocol.errors import PlatformError
-from edgelite_protocol.messages import PROPERTY_TYPE
+from edgelite_protocol.messages import PROPERTY_TYPE, PROPERTY_WRITABLE
 from edgelite_sim.devices.ble_air import InLoop
 from edgelite_sim.qemu import emulators
 
@@ -73,10 +76,14 @@ class Bus:
         while self.processes:
             self._end(self.processes.pop())
 
+    async def is_connected(self) -> bool:
+        reply = await self._call("IsConnected")
+        return bool(reply[0])
+
     async def call(self, member: str, signature: str = "", *arguments: object) -> None:
         await self._call(member, signature, *arguments)
 
-    async def _call(self, member: str, signature: str = "", *arguments: object) -> None:
+    async def _call(self, member: str, signature: str = "", *arguments: object) -> list[Any]:
         bus = await MessageBus(bus_address=self.address, bus_type=BusType.SYSTEM).connect()
         try:
             message = Message(
@@ -90,6 +97,7 @@ class Bus:
             reply = await asyncio.wait_for(bus.call(message), 5)
             if reply is None or reply.message_type == MessageType.ERROR:
                 raise MockError(str(reply.body if reply else ""))
+            return list(reply.body)
         finally:
             bus.disconnect()
 
@@ -284,6 +292,31 @@ def test_where_bluez_ends_and_comes_back_the_device_is_offline_and_back(world: W
         result = world.ask(Request(number, protocol, temperature()))
         world.subject.settle()
     assert result.values == {"t": 21.5}
+
+
+def test_the_drivers_process_reads_and_writes_through_bluez_and_leaves_no_connection(bus: Bus, tmp_path: Path) -> None:
+    """What a node runs, but for the radio: the program, its socket, bleak, D-Bus."""
+    rooms = [str(Path(__file__).parents[2] / room) for room in ("", "protocol", "drivers", "ports")]
+    before = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = os.pathsep.join([*rooms, before])
+    period = {"characteristicUUID": "2A21", "type": "uint16"}
+    subject: dict[str, Any] = {
+        "protocol": {"macAddress": THERMOMETER},
+        "visitors": {"period": (period, {PROPERTY_TYPE: "INT", PROPERTY_WRITABLE: True})},
+        "values": {"period": 77},
+        "write": ("period", 77),
+    }
+    try:
+        with Program([sys.executable, "-m", "edgelite_ports.linux.ble.main"], "ble", str(tmp_path)) as program:
+            made = Subject(ble, make_peer=program.peer, **subject)
+            check_write(made)
+            check_read(made)
+            assert asyncio.run(bus.is_connected())
+            program.process.terminate()
+            assert program.process.wait(10) == 0
+    finally:
+        os.environ["PYTHONPATH"] = before
+    assert not asyncio.run(bus.is_connected())
 
 
 def test_a_scan_through_bluez(bus: Bus) -> None:

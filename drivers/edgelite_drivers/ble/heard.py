@@ -81,13 +81,15 @@ class Heard:
                     is_event = is_event or (value is not None and visitor.field in ("button", "dimmer"))
                 else:
                     value = _plain(visitor, advertisement)
+                if value is not None and visitor.type == "INT":
+                    value = number_of(value, True)  # type: ignore[arg-type]
             except ValueRefused as error:
                 self.values.pop(name, None)
                 self.errors[name] = str(error)
                 continue
             if value is not None:
                 self.errors.pop(name, None)
-                self.values[name] = number_of(value, True) if visitor.type == "INT" else value  # type: ignore[arg-type]
+                self.values[name] = value
         return is_event
 
     def due_ms(self, silent_after_ms: int) -> "int | None":

@@ -80,9 +80,13 @@ def encode(codec: Codec, value: object) -> bytes:
 
 
 def number_of(value: "int | float", is_integer: bool) -> "int | float":
-    """Without the digits that only a multiplication made: 2506 hundredths are 25.06."""
+    """Without the digits that only a multiplication made: 2506 hundredths are 25.06. ValueRefused where an integer
+    has more than 64 bits, which no report could carry."""
     if is_integer:
-        return value if isinstance(value, int) else round(value)
+        value = value if isinstance(value, int) else round(value)
+        if not -(1 << 63) <= value < 1 << 64:
+            raise ValueRefused("the number has more than 64 bits")
+        return value
     return float("%.15g" % value)
 
 

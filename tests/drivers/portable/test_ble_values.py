@@ -124,6 +124,14 @@ def test_bytes_that_are_too_few_for_the_converter_are_no_value():
     assert refused_value(codec, b"") == "the value has 0 bytes, the converter reads byte 3"
 
 
+def test_an_integer_that_no_report_could_carry_is_no_value():
+    config = {"startIndex": 0, "endIndex": 7, "orderOfOperations": steps(("Multiply", 1000))}
+    codec = visitor("INT", characteristicUUID="2A6E", dataConverter=config).codec
+    assert refused_value(codec, b"\xff" * 8) == "the number has more than 64 bits"
+    codec = visitor("INT", characteristicUUID="2A6E", type="int64", scale=1e9).codec
+    assert refused_value(codec, b"\0" * 7 + b"\x80") == "the number has more than 64 bits"
+
+
 def test_each_type_decodes_and_encodes():
     for type, data, value in (
         ("uint8", b"\xff", 255),

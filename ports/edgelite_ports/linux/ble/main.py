@@ -1,7 +1,8 @@
 """The driver process for Bluetooth on Linux:  python -m edgelite_ports.linux.ble.main
 
 The agent starts it when a device names the driver `ble`, by itself and as long as one does. EDGELITE_DRIVER_SOCKET is
-where it listens; EDGELITE_BLE_ADAPTER names an adapter ("hci1") where it is not to be BlueZ's default.
+where it listens; EDGELITE_BLE_ADAPTER names an adapter ("hci1") where it is not to be BlueZ's default, for a
+`driver_python` that is a script.
 """
 
 from __future__ import annotations
