@@ -204,7 +204,7 @@ class Peer:
         if cell is None:
             return
         if event == LATE and self.state in LATE_TEXTS:
-            reason = LATE_TEXTS[self.state] % (now_ms - self.since_ms if self.deadline_ms is None else self._limit_ms())
+            reason = LATE_TEXTS[self.state] % self._limit_ms()
         self.state, action = cell
         self.since_ms = now_ms
         self.deadline_ms = None
@@ -323,6 +323,7 @@ class Peer:
         self.deadline_ms = now_ms + (self._backoff.pause_ms() if self._is_failed else 0)
 
     def _limit_ms(self) -> int:
+        """Of what was late."""
         return (self.deadline_ms or self.since_ms) - self.since_ms if self._step is None else self.protocol.timeout_ms
 
     # ---- requests
