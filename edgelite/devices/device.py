@@ -34,6 +34,7 @@ class Collection:
         self.due_ms = due_ms
         self.is_write = False
         self.is_listening = False  # it has a result whenever the device sends something
+        self.asked_ms = 0
 
 
 class Device(Wishing):

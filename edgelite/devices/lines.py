@@ -26,6 +26,8 @@ REOPEN_MS = 50  # between the end of a channel and the next Open, whatever the b
 RESULTS_MAX = 4_096  # that a bus has at once: more than its requests and a burst of what it listens to
 SPINS_MAX = 100  # steps in a row whose deadline has passed when they are over
 SPIN_MS = 100  # between steps of such a bus
+ANSWER_MS_MAX = 600_000  # a bus with a hundred silent devices still gives each its result in that time
+LOOK_MS = 60_000  # between two looks whether one forgot any
 
 
 class Line(Channel):
@@ -51,6 +53,7 @@ class Line(Channel):
         self._made_ms: int | None = None  # when the bus was made, as of its first step
         self._reopen_ms = 0
         self._spins = 0
+        self._look_ms = 0
         self._program: Program | None = None  # where the bus speaks with a process of the driver's own
         self._restart_ms: int | None = None  # when its devices try again after its end
 
@@ -58,6 +61,7 @@ class Line(Channel):
 
     def submit(self, number: int, collection: "Collection", request: "Request", now_ms: int) -> None:
         self.asked[number] = collection
+        collection.asked_ms = now_ms
         if self.bus is None:
             self._refuse(number, collection, self.failure, now_ms)
         else:
@@ -101,6 +105,10 @@ class Line(Channel):
             self._failed = []
         return found
 
+    def has_news(self) -> bool:
+        """Something that the devices are to be told of in the next round."""
+        return self.is_lost or self.is_renewed or bool(self._failed)
+
     def step(self, now_ms: int) -> "int | None":
         if self._again_ms is not None:
             if now_ms < self._again_ms or self.is_asked:
@@ -112,6 +120,7 @@ class Line(Channel):
             self._restart_ms = None
             self.is_renewed = True
         deadline_ms = earlier(self._bounded(self._call("step", now_ms, now_ms), now_ms), self._restart_ms)
+        deadline_ms = earlier(deadline_ms, self._look_for_forgotten(now_ms))
         if not self.is_asked:
             return earlier(deadline_ms, self._open(now_ms))
         if not self.is_closing:
@@ -187,6 +196,17 @@ class Line(Channel):
         self.is_asked = True
         self._lines.emit(Open(self, self.target))
         return None
+
+    def _look_for_forgotten(self, now_ms: int) -> "int | None":
+        """A bus gives each request a result in time; one that does not would keep its device waiting for ever."""
+        if now_ms >= self._look_ms:
+            self._look_ms = now_ms + LOOK_MS
+            for number in list(self.asked):
+                collection = self.asked[number]
+                if not collection.is_listening and now_ms - collection.asked_ms >= ANSWER_MS_MAX:
+                    text = "driver %s gave no result within %d s" % (self._driver.NAME, ANSWER_MS_MAX // 1000)
+                    self._refuse(number, collection, text, now_ms)
+        return self._look_ms if self.asked else None
 
     def _look_at_channel(self, now_ms: int) -> None:
         if self._call("wants_close", now_ms, now_ms):
@@ -327,6 +347,8 @@ class Lines:
         deadline_ms: int | None = None
         for line in self._lines.values():
             deadline_ms = earlier(deadline_ms, line.step(now_ms))
+            if line.has_news():
+                deadline_ms = now_ms
         return deadline_ms
 
     def take_changed(self) -> "list[tuple[Line, str]]":

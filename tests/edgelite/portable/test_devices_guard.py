@@ -354,3 +354,28 @@ def test_a_bus_that_cannot_be_made_anew_is_tried_again():
     bench.bad.make_bus, bench.bad.faults = make_bus, {}
     bench.run(5000, 15_000)
     assert bench.state(BAD) == ("online", "")
+
+
+def test_a_fault_in_the_last_call_of_a_round_is_told_at_once():
+    bench = Bench()
+    bench.run(0, 1000)
+    calls = []
+
+    def second(now_ms):
+        calls.append(now_ms)
+        return boom() if len(calls) == 2 else None
+
+    bench.break_bus(step=second)
+    assert bench.devices.step(1000) == 1000, "there is another round"
+    bench.devices.step(1000)
+    assert bench.state(BAD) == ("offline", "driver bad failed in step: ValueError: unit 7")
+
+
+def test_a_request_that_a_bus_forgets_ends_all_the_same():
+    bench = Bench()
+    bench.break_bus(submit=lambda request, now_ms: None)
+    bench.run(1000, lines_module.ANSWER_MS_MAX, 30_000)
+    assert bench.devices.requests_in_flight() == 1 and bench.state(BAD) == ("online", "")
+    bench.run(lines_module.ANSWER_MS_MAX, lines_module.ANSWER_MS_MAX + 120_000, 30_000)
+    assert bench.state(BAD) == ("offline", "driver bad gave no result within 600 s")
+    assert bench.state(GOOD) == ("online", "")
