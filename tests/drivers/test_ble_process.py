@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -17,6 +18,9 @@ from edgelite_drivers import ble
 from edgelite_drivers.process_server import PATH_VARIABLE
 from edgelite_drivers.testing import CHECKS, Subject
 from edgelite_drivers.testing_process import Program
+from edgelite_ports.linux.ble.main import AbsentRadio
+from edgelite_ports.linux.ble.scan import scan
+from edgelite_protocol.errors import PlatformError
 from edgelite_protocol.messages import PROPERTY_TYPE, PROPERTY_WRITABLE
 from edgelite_sim.devices import ble_peripheral as peripheral
 
@@ -133,3 +137,12 @@ def test_without_bleak_each_device_says_what_to_install(tmp_path: Path) -> None:
     finally:
         process.terminate()
         assert process.wait(10) == 0
+
+
+def test_a_scan_without_bleak_says_what_to_install() -> None:
+    async def look() -> None:
+        async for _ in scan(1, AbsentRadio()):
+            raise AssertionError("there is no radio")
+
+    with pytest.raises(PlatformError, match=r"pip install 'edgelite\[ble\]'"):
+        asyncio.run(look())

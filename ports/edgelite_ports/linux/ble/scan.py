@@ -46,6 +46,7 @@ async def scan(seconds: float, radio: Radio | None = None) -> AsyncIterator[Sigh
     radio.wake = wakened.set
     radio.start()
     told: dict[str, tuple[object, ...]] = {}
+    is_up = False
     end_s = time.monotonic() + seconds
     try:
         while time.monotonic() < end_s:
@@ -53,6 +54,7 @@ async def scan(seconds: float, radio: Radio | None = None) -> AsyncIterator[Sigh
             if event is None:
                 await _wait(wakened, end_s - time.monotonic())
             elif event[0] == seam.UP:
+                is_up = True
                 radio.scan(True)
             elif event[0] == seam.DOWN:
                 raise PlatformError("no Bluetooth: " + str(event[1]))
@@ -63,7 +65,8 @@ async def scan(seconds: float, radio: Radio | None = None) -> AsyncIterator[Sigh
                     told[sighting.address] = content
                     yield sighting
     finally:
-        radio.stop_scan()
+        if is_up:
+            radio.stop_scan()
         close = getattr(radio, "close", None)
         if close is not None:
             await close()
