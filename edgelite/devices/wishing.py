@@ -92,7 +92,9 @@ class Wishing:
             is_begun = desired.want(property, self._is_over(property, now_ms) is True)
             if (desired.resume(property) or is_begun) and not self._is_due(property.collect_ms, now_ms):
                 unread.append(twin)
-            if before != (desired.origin, desired.text):
+            if desired.origin != before[0]:
+                self._note(twin, now_ms)  # what is kept of another's word must not come back with a restart
+            elif desired.text != before[1]:
                 self._tell_twin(twin)
         if unread:
             self._read_now(unread, now_ms)

@@ -30,7 +30,7 @@ from edgelite_ports.testing import MemoryStorage
 KEY = "default/drive"
 NOON = 1_767_225_600_000
 FAIL_SAFE_MS = 30_000
-LONG_MS = 1_500_000  # longer than the longest pause between two tries
+LONG_MS = 640_000  # longer than the longest pause between two tries
 EXPIRES_AFTER_MS = 120_000
 SAFE = 99
 SEEDS = itertools.count(1)
@@ -90,7 +90,7 @@ class Drive:
         self.start()
 
     def send(self) -> None:
-        row = property_row("p", writable=True, collect_ms=10_000, **self.entry)
+        row = property_row("p", writable=True, collect_ms=30_000, **self.entry)
         self.devices.set_desired(KEY, device_map([row]), self.now_ms)
 
     def link(self, is_live: bool) -> None:

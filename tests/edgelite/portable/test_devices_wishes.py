@@ -108,6 +108,21 @@ def test_a_local_value_that_could_not_be_written_is_written_after_a_power_cut():
     assert site.holds["p"] == 3, "it was settled, so the knob stands"
 
 
+def test_a_local_value_that_gave_way_does_not_come_back_with_a_restart():
+    site = Site()
+    site.run(0, 1000)
+    site.driver.bus.silent = True
+    site.devices.want_locally(KEY, "p", "7", 1000)
+    site.run(1000, 3000)
+    site.send(3000, desired="5", desired_version=1, desired_time=NOON)
+    site.run(3000, 5000)
+    site.send(5000, desired=None, desired_version=None, desired_time=None)
+    site.run(5000, 7000)
+    site.restart(0, is_boot=True)
+    site.run(0, 20_000)
+    assert site.stands() == (d.NOBODY, None, d.NONE, 1) and site.journal.kept == {}
+
+
 def test_a_controller_that_writes_each_second_costs_no_flash_each_second():
     site = Site(desired="5", desired_version=1, desired_time=NOON)
     site.run(0, 3000)
