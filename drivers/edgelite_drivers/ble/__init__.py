@@ -36,6 +36,6 @@ def listens(visitor: "Visitor") -> bool:
 def same_value(visitor: "Visitor", one: object, other: object) -> bool:
     from edgelite_drivers.ble.values import encode
 
-    if visitor.codec is None:
+    if visitor.codec is None or (visitor.codec.names is not None and visitor.codec.converter is not None):
         return one == other
     return encode(visitor.codec, one) == encode(visitor.codec, other)

@@ -240,11 +240,12 @@ def _codec(fields: Fields, property_type: str, config: object, writable: bool) -
         raise fields.refuse("type", "says another way to read the bytes than dataConverter; give one of them")
     if fields.has("dataWrite"):
         _set_names(fields, codec, config["dataWrite"], property_type)  # type: ignore[index]
-        if not ways:
-            return codec
-        raise fields.refuse("dataWrite", "names the bytes; %s would be another way to read them" % ways[0])
+        if "type" in ways:
+            raise fields.refuse("type", "says another way to read the bytes than dataWrite; give one of them")
+        writable = False  # what is written is named; a converter beside it, as KubeEdge has them, only reads
     if fields.has("dataConverter"):
         _set_converter(fields, codec, property_type, config["dataConverter"], writable)  # type: ignore[index]
+    if fields.has("dataConverter") or fields.has("dataWrite"):
         return codec
     allowed = _TYPES_OF[property_type]
     codec.type = fields.choice("type", allowed if allowed[0] else allowed[1:], allowed[0] or None)

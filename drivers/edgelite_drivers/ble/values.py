@@ -39,7 +39,8 @@ _SPECIAL32 = (0x7FFFFE, 0x7FFFFF, 0x800000, 0x800001, 0x800002)
 
 
 class Codec:
-    """How bytes become a value. One of `converter`, `names` or `type` says it; `is_integer`: the property is an INT."""
+    """How bytes become a value. One of `converter`, `names` or `type` says it (`names` beside a converter, how a value
+    becomes bytes); `is_integer`: the property is an INT."""
 
     def __init__(self, type: str, is_integer: bool) -> None:
         self.type = type
@@ -54,10 +55,10 @@ class Codec:
 
 def decode(codec: Codec, data: bytes) -> "Value":
     """ValueRefused where `data` holds no value."""
-    if codec.names is not None:
-        return _named(codec, data)
     if codec.converter is not None:
         return number_of(convert(codec.converter, data), codec.is_integer)
+    if codec.names is not None:
+        return _named(codec, data)
     return _typed(codec, _part(codec, data))
 
 

@@ -91,6 +91,7 @@ def test_wrong_visitors_are_refused_by_path():
         ("STRING", False, {"characteristicUUID": "2A6E", "dataWrite": {"ON": []}}, ".dataWrite.ON"),
         ("INT", False, {"characteristicUUID": "2A6E", "dataWrite": {"ON": [1]}}, ".dataWrite.ON"),
         ("BYTES", False, {"characteristicUUID": "2A6E", "dataWrite": {"ON": [1]}}, ".dataWrite"),
+        ("STRING", True, {"characteristicUUID": "2A6E", "dataWrite": {"ON": [1]}, "type": "string"}, ".type"),
         ("INT", False, {"advertisement": "BTHome", "object": "warmth"}, ".object"),
         ("INT", True, {"advertisement": "rssi"}, ".advertisement"),
         ("STRING", False, {"advertisement": "rssi"}, ".advertisement"),

@@ -197,6 +197,19 @@ def test_names_for_bytes_are_written_and_read():
     assert encode(codec, 20) == b"\1" and decode(codec, b"\0") == 10
 
 
+def test_names_beside_a_converter_are_written_and_the_converter_reads():
+    """As KubeEdge's visitors may have both."""
+    level = visitor(
+        "INT",
+        True,
+        characteristicUUID="aa02",
+        dataWrite={"10": [0xA], "20": [0xB]},
+        dataConverter={"startIndex": 1, "endIndex": 1},
+    )
+    assert encode(level.codec, 20) == b"\x0b" and decode(level.codec, b"\0\x14") == 20
+    assert ble.same_value(level, 20, 20) and not ble.same_value(level, 20, 15)
+
+
 def test_two_values_that_the_device_cannot_tell_apart_are_the_same():
     one = visitor("FLOAT", True, characteristicUUID="2A6E", type="int16", scale=0.01)
     assert ble.same_value(one, 25.061, 25.06) and not ble.same_value(one, 25.07, 25.06)
