@@ -28,15 +28,23 @@ RAISED = (
 )
 GIVEN = (
     *(None, 0, -1, 10**30, True, "text", b"x", b"x" * 5000, [], {}, object(), 1.5, float("nan"), ("tcp", "h", 1)),
-    *(Result(0, {}, {}, True), Result(10**9, {"a": 1}, {}, True), Result(1, {"a": object()}, {}, False, -5)),
-    *(Result(1, {"a": "text"}, {"a": "b"}, True, 10**30), Result(2, {5: 5}, {7: "x"}, None), ("driver", "bad")),  # type: ignore[arg-type,dict-item]
+    ("driver", "bad"),
+)
+# values, errors, answered, time: of a result for what was asked for last
+TOLD: tuple[tuple[Any, ...], ...] = (
+    *(({"a": object()}, {}, True, None), ({"a": "text"}, {"a": "b"}, True, 10**30), ({5: 5}, {7: "x"}, None, -5)),
+    *((None, {}, True, None), ({}, {"a": 5}, True, None), ({}, None, True, None), ({"a": 1}, {}, True, "soon")),
+    *(([], [], [], []), ({"a": float("nan")}, {}, True, 0), ({}, {}, True, None), ({"a": 10**40}, {}, True, None)),
 )
 
 fault = st.one_of(
     st.tuples(st.just("raise"), st.sampled_from(RAISED)), st.tuples(st.just("give"), st.sampled_from(GIVEN))
 )
+told = st.tuples(st.just("tell"), st.sampled_from(TOLD))
 action = st.one_of(
     st.tuples(st.just("fault"), st.sampled_from(METHODS), fault),
+    st.tuples(st.just("fault"), st.sampled_from(("step", "next_result", "data_to_send", "wants_settings")), fault),
+    st.tuples(st.just("fault"), st.just("next_result"), told),
     st.tuples(st.just("function"), st.sampled_from(FUNCTIONS), fault),
     st.tuples(st.just("heal")),
     st.tuples(st.just("configure"), st.booleans(), st.sampled_from(("", "5"))),
@@ -46,8 +54,11 @@ action = st.one_of(
 )
 
 
-def faulty(kind: str, what: Any) -> Any:
+def faulty(kind: str, what: Any, asked: Any = None) -> Any:
     def act(*_arguments: object) -> Any:
+        if kind == "tell":
+            numbers = asked()
+            return Result(max(numbers), *what) if numbers else None
         if kind == "raise":
             raise what
         return what
@@ -71,7 +82,10 @@ class World(Bench):  # type: ignore[misc]
         del self.lines[:-6]
 
     def do_fault(self, method: str, details: tuple[str, Any]) -> None:
-        self.break_bus(**{**self.bad.faults, method: faulty(*details)})
+        self.break_bus(**{**self.bad.faults, method: faulty(*details, self.asked)})
+
+    def asked(self) -> list[int]:
+        return [number for line in self.lines if line.key[0] == "bad" for number in line.asked]
 
     def do_function(self, name: str, details: tuple[str, Any]) -> None:
         setattr(self.bad, name, faulty(*details))
