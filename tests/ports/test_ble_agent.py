@@ -79,7 +79,7 @@ class Site:
 
 @pytest.fixture(params=SITES)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
-    """The interpreter for drivers is a script that runs the process on simulated Bluetooth, in place of the real one."""
+    """The interpreter for drivers is a script that runs the process on simulated Bluetooth, not the real one."""
     hub = HubPeer(tmp_path / "hub")
     made = Site(SITES[request.param](tmp_path / "node"), hub, tmp_path)
     python = tmp_path / "python"
