@@ -1,8 +1,8 @@
 # What every MicroPython node takes of the rooms that have no platform in them. A manifest as MicroPython's build reads
 # it (`FROZEN_MANIFEST`), and `edgelite bundle` too: new modules of a room come along by themselves.
 #
-# options.drivers, options.more_drivers: the drivers' packages; options.left_out: more names, relative to their room, that
-# stay behind.
+# options.drivers, options.more_drivers: the drivers' packages; options.left_out: more names, relative to their room,
+# that stay behind.
 # mypy: ignore-errors
 # ruff: noqa: F821
 import os
