@@ -87,7 +87,11 @@ class Problem:
 def _check(given: argparse.Namespace) -> int:
     from edgelite_cli.commands.apply import manifests
 
-    checks = _Checks()
+    try:
+        checks = _Checks()
+    except ImportError as error:
+        needed = f"checking files needs the hub's rooms ({error.name} is missing): pip install 'edgelite[hub]'"
+        raise Failure(needed) from error
     count = 0
     for wanted in ("DeviceModel", "Device"):  # a device is judged by its model, wherever that stands in the files
         for place, manifest in manifests(_once(given.files) if wanted == "Device" else given.files):
