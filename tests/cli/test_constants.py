@@ -92,9 +92,10 @@ def test_the_modules_of_a_board_pass_their_tests(room: str, tmp_path: Path) -> N
     (tmp_path / "protocol").mkdir()
     for name in ("SPEC.md", "vectors"):
         (tmp_path / "protocol" / name).symlink_to(ROOT / "protocol" / name)
-    for package, folder in (("edgelite_protocol", "protocol"), ("edgelite_drivers", "drivers")):
+    for package, folder in (("edgelite", ""), ("edgelite_protocol", "protocol"), ("edgelite_drivers", "drivers")):
         fill(tmp_path / package, ROOT / folder / package)
-    fill(tmp_path / "edgelite_ports", ROOT / "ports" / "edgelite_ports", "testing")
+    for part in ("testing", "common/bus_client"):
+        fill(tmp_path / "edgelite_ports", ROOT / "ports" / "edgelite_ports", part)
     command = [str(interpreter), "-X", "heapsize=64m", "tests/micropython/run_portable.py"]
     done = subprocess.run(
         [*command, f"tests/{room}/portable"],
@@ -109,7 +110,7 @@ def test_the_modules_of_a_board_pass_their_tests(room: str, tmp_path: Path) -> N
 
 
 def fill(there: Path, source: Path, only: str = "") -> None:
-    """What a board leaves out and the tests need: the hub's side, the fakes."""
+    """What a board leaves out and the tests need: the hub's side, the bus and its client, the fakes."""
     for path in source.rglob("*.py"):
         target = there / path.relative_to(source)
         if not target.exists() and path.relative_to(source).as_posix().startswith(only):
