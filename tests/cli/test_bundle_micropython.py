@@ -30,7 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PORTS_FOLDER = ROOT / "ports" / "edgelite_ports"
 SIZE_BYTES_MAX = 1_000_000  # without the interpreter
 PINNED = ROOT / ".venv" / "bin" / "micropython"
-OF_CPYTHON = "edgelite_ports.linux"  # edgelite_ports.posix takes it where it does not run under MicroPython
+# What is imported only where it does not run under MicroPython: by edgelite_ports.posix, by a driver's own program.
+OF_CPYTHON = ("edgelite_ports.linux", "edgelite_drivers.process_server")
 NAMES = [name for name, port in PORTS.items() if (PORTS_FOLDER / "micropython" / port.folder / "manifest.py").exists()]
 
 
