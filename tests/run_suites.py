@@ -28,7 +28,7 @@ BUDGET_MINUTES = {
     "protocol": 3,
     "edgelite": 3,
     "drivers": 2,
-    "ports": 4,
+    "ports": 5,
     "hub": 4,
     "fuzz": 3,
     "cli": 2,
@@ -36,7 +36,7 @@ BUDGET_MINUTES = {
     "divergences": 1,
     "system": 6,
     "interop": 4,
-    "qemu/arm": 8,
+    "qemu/arm": 7,
     "qemu/guest": 12,
 }
 NO_TESTS_OF_THEIR_OWN = ("lint",)
