@@ -25,7 +25,7 @@ from edgelite_drivers.modbus_server.framings import TcpRequests
 from edgelite_drivers.modbus_server.server import Server
 from edgelite_drivers.modbus_server.table_unit import Range, TableUnit
 from edgelite_drivers.modbus_server.unit import Units
-from edgelite_sim.devices.serving import Serving, parse_listen
+from edgelite_sim.devices.serving import Serving, parse_listen, run_as_program
 
 UNIT = 1
 COUNTER_ADDRESS = 0x0200
@@ -123,15 +123,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--listen", default="127.0.0.1:5020", metavar="HOST:PORT", help="port 0 takes any free one")
     parser.add_argument("--log", type=Path, required=True, metavar="FILE", help="where answered reads are noted")
     options = parser.parse_args(arguments)
-    units = Units({UNIT: Meter(Log(options.log), time.time)}, False, EXCEPTION_GATEWAY_TARGET_SILENT)
-    serving = Serving(parse_listen("tcp:" + options.listen), lambda: Server(TcpRequests(), units))
-    sys.stdout.write(f"ready {serving.port}\n")
-    sys.stdout.flush()
-    try:
-        serving.run()
-    except KeyboardInterrupt:
-        return 130
-    return 0
+
+    def make() -> Serving:
+        units = Units({UNIT: Meter(Log(options.log), time.time)}, False, EXCEPTION_GATEWAY_TARGET_SILENT)
+        return Serving(parse_listen("tcp:" + options.listen), lambda: Server(TcpRequests(), units))
+
+    return run_as_program("edgelite_sim.meter", make, lambda serving: serving.port)
 
 
 if __name__ == "__main__":

@@ -27,48 +27,12 @@ Scene = Callable[[Site], Awaitable[None]]
 
 
 @pytest.fixture
-def play(tmp_path: Path) -> Callable[[Scene], None]:
-    """Run a scene on a site with a hub and one node that has joined."""
-
-    def run(scene: Scene) -> None:
-        asyncio.run(staged(tmp_path, scene, []))
-
-    return run
-
-
-@pytest.fixture(params=["cpython", "micropython"])
-def play_on_both(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Scene], None]:
-    """The same, with an agent of either runtime."""
-    words = micropython_site.agent_words() if request.param == "micropython" else []
-
-    def run(scene: Scene) -> None:
-        asyncio.run(staged(tmp_path, scene, words))
-
-    return run
-
-
-@pytest.fixture
-def play_with_tasks(tmp_path: Path) -> Callable[[Scene], None]:
+def play_with_tasks(tmp_path: Path, play_by: Callable[[list[str], Scene], None]) -> Callable[[Scene], None]:
     """With an agent on MicroPython whose firmware has the module firmware_tasks.py of the test's folder."""
     name, value = micropython_site.agent_words()[1].split("=", 1)
     words = ["env", f"{name}={tmp_path}:{value}", *micropython_site.agent_words()[2:]]
 
-    def run(scene: Scene) -> None:
-        asyncio.run(staged(tmp_path, scene, words))
-
-    return run
-
-
-async def staged(folder: Path, scene: Scene, agent_words: list[str]) -> None:
-    site = Site(folder)
-    site.agent_words = agent_words or site.agent_words
-    try:
-        await site.start_hub()
-        await site.join(NODE, await site.token(), site.node_port, "backoff_cap_ms = 1000\n")
-        await site.start_agent(NODE)
-        await scene(site)
-    finally:
-        await site.stop()
+    return lambda scene: play_by(words, scene)
 
 
 def pod(name: str, script: str, **spec: Any) -> str:

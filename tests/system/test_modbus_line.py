@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import struct
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from edgelite_drivers.modbus_server.framings import RtuRequests
@@ -20,9 +18,6 @@ from edgelite_drivers.modbus_server.table_unit import Range, TableUnit
 from edgelite_drivers.modbus_server.unit import Unit, Units
 from edgelite_sim.devices.instruments import Instrument, SimulatedLine
 from edgelite_sim.site import Site
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ports"))
-import micropython_site
 
 NODE = "node-1"
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "modbus-rtu.yaml"
@@ -56,23 +51,6 @@ class Slaves(Instrument):
         self.write(self.server.data_to_send(4096))
 
 
-@pytest.fixture(params=["cpython", "micropython"])
-def play(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Scene], None]:
-    async def staged(scene: Scene) -> None:
-        site = Site(tmp_path)
-        if request.param == "micropython":
-            site.agent_words = micropython_site.agent_words()
-        try:
-            await site.start_hub()
-            await site.join(NODE, await site.token(), site.node_port, "backoff_cap_ms = 1000\n")
-            await site.start_agent(NODE)
-            await scene(site)
-        finally:
-            await site.stop()
-
-    return lambda scene: asyncio.run(staged(scene))
-
-
 def example(path: Path) -> str:
     """As it is documented, but for the line's name and quicker cycles."""
     documents = list(yaml.safe_load_all(EXAMPLE.read_text()))
@@ -98,7 +76,7 @@ def state(site: Site, device: str) -> str:
     return str((site.get(f"{DEVICES}/{device}").get("status") or {}).get("state"))
 
 
-def test_the_documented_line(play: Callable[[Scene], None], tmp_path: Path) -> None:
+def test_the_documented_line(play_on_both: Callable[[Scene], None], tmp_path: Path) -> None:
     slaves = Slaves()
 
     async def scene(site: Site) -> None:
@@ -133,4 +111,4 @@ def test_the_documented_line(play: Callable[[Scene], None], tmp_path: Path) -> N
 
     late = slaves.units.units.pop(4)
     with SimulatedLine(slaves, tmp_path / "line") as line:
-        play(scene)
+        play_on_both(scene)

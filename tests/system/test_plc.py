@@ -3,7 +3,6 @@ libmodbus as the PLC."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import struct
 import sys
@@ -12,19 +11,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from edgelite_sim.devices.modbus_slave import RunningSlaves
 from edgelite_sim.site import Site
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-sys.path.append(str(Path(__file__).resolve().parents[1] / "ports"))
-import micropython_site
 from peers import libmodbus
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE = "node-1"
+Play = Callable[[Callable[[Site], Any]], None]
 DEVICES = "/apis/devices.kubeedge.io/v1beta1/namespaces/default/devices"
 PUMP = """
 [[unit]]
@@ -60,24 +57,9 @@ def state(site: Site, device: str) -> str:
     return str((site.get(f"{DEVICES}/{device}").get("status") or {}).get("state"))
 
 
-@pytest.fixture(params=["cpython", "micropython"])
-def play(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Callable[[Site], Any]], None]:
-    async def staged(scene: Callable[[Site], Any]) -> None:
-        site = Site(tmp_path)
-        if request.param == "micropython":
-            site.agent_words = micropython_site.agent_words()
-        try:
-            await site.start_hub()
-            await site.join(NODE, await site.token(), site.node_port, "backoff_cap_ms = 1000\n")
-            await site.start_agent(NODE)
-            await scene(site)
-        finally:
-            await site.stop()
-
-    return lambda scene: asyncio.run(staged(scene))
-
-
-def test_a_plc_reads_and_commands_a_pump_through_the_node(play: Callable[[Callable[[Site], Any]], None]) -> None:
+def test_a_plc_reads_and_commands_a_pump_through_the_node(
+    play_on_both: Play,
+) -> None:
     port = free_port()
     with ExitStack() as stack:
         slaves = stack.enter_context(RunningSlaves(PUMP, "tcp:127.0.0.1:0"))
@@ -103,4 +85,4 @@ def test_a_plc_reads_and_commands_a_pump_through_the_node(play: Callable[[Callab
             await site.until("it is silent", lambda: plc.ask(3, 2, 1) == [65535], timeout_s=30)
             assert plc.ask(3, 4, 1) == FAILURE
 
-        play(scene)
+        play_on_both(scene)

@@ -6,41 +6,20 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from edgelite_sim.devices.instruments import Gps, Meter, Scale, SimulatedLine
 from edgelite_sim.site import Site
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ports"))
-import micropython_site
-
 NODE = "node-1"
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 DEVICES = "/apis/devices.kubeedge.io/v1beta1/namespaces/default/devices"
 Scene = Callable[[Site], Any]
-
-
-@pytest.fixture(params=["cpython", "micropython"])
-def play(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Scene], None]:
-    async def staged(scene: Scene) -> None:
-        site = Site(tmp_path)
-        if request.param == "micropython":
-            site.agent_words = micropython_site.agent_words()
-        try:
-            await site.start_hub()
-            await site.join(NODE, await site.token(), site.node_port, "backoff_cap_ms = 1000\n")
-            await site.start_agent(NODE)
-            await scene(site)
-        finally:
-            await site.stop()
-
-    return lambda scene: asyncio.run(staged(scene))
+Play = Callable[[Scene], None]
 
 
 def example(name: str, path: Path, **settings: object) -> str:
@@ -67,7 +46,7 @@ def told(site: Site, device: str) -> str:
     return str(site.get(f"{DEVICES}/{device}").get("status"))
 
 
-def test_the_three_examples(play: Callable[[Scene], None], tmp_path: Path) -> None:
+def test_the_three_examples(play_on_both: Play, tmp_path: Path) -> None:
     gps, scale, meter = Gps(0.2), Scale(), Meter()
 
     async def scene(site: Site) -> None:
@@ -99,10 +78,10 @@ def test_the_three_examples(play: Callable[[Scene], None], tmp_path: Path) -> No
         SimulatedLine(scale, tmp_path / "scale"),
         SimulatedLine(meter, tmp_path / "electricity-meter"),
     ):
-        play(scene)
+        play_on_both(scene)
 
 
-def test_a_line_is_unplugged_and_comes_back_under_its_name(play: Callable[[Scene], None], tmp_path: Path) -> None:
+def test_a_line_is_unplugged_and_comes_back_under_its_name(play_on_both: Play, tmp_path: Path) -> None:
     gps = Gps(0.2)
 
     async def scene(site: Site) -> None:
@@ -119,10 +98,10 @@ def test_a_line_is_unplugged_and_comes_back_under_its_name(play: Callable[[Scene
         await site.until("it is back", is_there, timeout_s=60)
 
     with SimulatedLine(gps, tmp_path / "gps") as line:
-        play(scene)
+        play_on_both(scene)
 
 
-def test_what_is_wrong_with_a_line_is_told_and_disturbs_no_other(play: Callable[[Scene], None], tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_line_is_told_and_disturbs_no_other(play_on_both: Play, tmp_path: Path) -> None:
     gps, scale, meter = Gps(0.2), Scale(), Meter()
     gps.is_damaged = True
 
@@ -146,6 +125,6 @@ def test_what_is_wrong_with_a_line_is_told_and_disturbs_no_other(play: Callable[
         other = os.open(tmp_path / "scale", os.O_RDWR | os.O_NOCTTY)
         fcntl.flock(other, fcntl.LOCK_EX)
         try:
-            play(scene)
+            play_on_both(scene)
         finally:
             os.close(other)

@@ -15,13 +15,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from edgelite.driver import ConfigurationError
 from edgelite_drivers.modbus_server.answers import answer_all
 from edgelite_drivers.modbus_server.framings import AsciiRequests, RtuRequests, TcpRequests
 from edgelite_drivers.modbus_server.server import Server
 from edgelite_drivers.modbus_server.unit import Unit, Units
 from edgelite_sim.devices.modbus_map import Fault, SlaveMap, SlaveRange, SlaveUnit, parse_map
-from edgelite_sim.devices.serving import Serving, parse_listen
+from edgelite_sim.devices.serving import Serving, parse_listen, run_as_program
 
 FRAMINGS = ("tcp", "rtu", "ascii")
 REQUESTS_KEPT = 100_000  # of the list that tests look at
@@ -150,18 +149,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--listen", default="tcp:127.0.0.1:5020", metavar="tcp:HOST:PORT|pty")
     parser.add_argument("--framing", choices=FRAMINGS, help="tcp on a TCP port and rtu on a pty, if not said")
     options = parser.parse_args(arguments)
-    try:
-        serving = RunningSlaves(options.map.read_text(), options.listen, options.framing or "")
-    except (ConfigurationError, OSError, ValueError) as error:
-        sys.stderr.write(f"edgelite_sim.devices.modbus_slave: {error}\n")
-        return 2
-    sys.stdout.write(f"ready {serving.address}\n")
-    sys.stdout.flush()
-    try:
-        serving.run()
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return run_as_program(
+        "edgelite_sim.devices.modbus_slave",
+        lambda: RunningSlaves(options.map.read_text(), options.listen, options.framing or ""),
+        lambda serving: serving.address,
+    )
 
 
 if __name__ == "__main__":

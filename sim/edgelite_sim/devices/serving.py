@@ -12,12 +12,15 @@ from __future__ import annotations
 import os
 import select
 import socket
+import sys
 import threading
 import time
 import tty
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
+
+from edgelite.driver import ConfigurationError
 
 READ_BYTES = 4096
 CONNECTIONS_MAX = 64
@@ -195,3 +198,20 @@ class Serving:
             self._listener.close()
         for descriptor in (*(self._terminal or ()), self._wake_read, self._wake_write):
             os.close(descriptor)
+
+
+def run_as_program(name: str, make: Callable[[], Serving], told: Callable[[Serving], object]) -> int:
+    """What `python -m` does with a simulated device: say "ready" and what `told` gives, serve until it is interrupted.
+    The exit code: 2, with the reason, where it could not even begin."""
+    try:
+        serving = make()
+    except (ConfigurationError, OSError, ValueError) as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        return 2
+    sys.stdout.write(f"ready {told(serving)}\n")
+    sys.stdout.flush()
+    try:
+        serving.run()
+    except KeyboardInterrupt:
+        return 130
+    return 0
