@@ -30,7 +30,7 @@ def socket_here(given: str) -> str:
             "no agent of this machine has a bus: set `bus = yes` in its agent.conf and restart it", EXIT_UNREACHABLE
         )
     if len(found) > 1:
-        raise Failure(f"several agents run here; give --local one of: {', '.join(found)}", EXIT_USAGE)
+        raise Failure(f"several agents run here; give one of them by --socket: {', '.join(found)}", EXIT_USAGE)
     return found[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from typing import Any
 
 from edgelite_cli.failure import Failure
@@ -28,4 +29,6 @@ def opened(path: str, baud: int, mode: str) -> Any:
     except (serial.SerialException, OSError, ValueError) as error:
         is_used = getattr(error, "errno", None) in (errno.EAGAIN, errno.EBUSY)
         hint = "; is the agent, or another program, using it?" if is_used else ""
-        raise Failure(f"cannot open {path} with {baud} baud, {mode}: {error}{hint}") from error
+        number = getattr(error, "errno", None)
+        why = os.strerror(number) if number else str(error)  # pyserial's own text has path and number twice
+        raise Failure(f"cannot open {path} with {baud} baud, {mode}: {why}{hint}") from error

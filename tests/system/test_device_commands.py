@@ -94,7 +94,7 @@ async def check_set(site: Site) -> None:
 async def check_local(site: Site) -> None:
     """On the node itself, with the hub gone."""
     await site.processes["hub"].end(signal.SIGKILL)
-    local = ("--local", State(str(site.folder / NODE)).runtime_path(NODE) + "/sockets/bus.sock")
+    local = ("--local", "--socket", State(str(site.folder / NODE)).runtime_path(NODE) + "/sockets/bus.sock")
     assert "demand_period" in await site.command("device", "get", "meter", *local)
     said = await site.command("device", "set", "meter", "demand_period=20", *local, "--timeout", "1m")
     assert said == "meter/demand_period: ok, the device holds 20\n"
@@ -103,4 +103,4 @@ async def check_local(site: Site) -> None:
     with pytest.raises(SiteError, match=r"power: .*read-only"):
         await site.command("device", "set", "meter", "power=3", *local)
     with pytest.raises(SiteError, match="does not answer"):
-        await site.command("device", "get", "meter", "--local", str(site.folder / "absent.sock"))
+        await site.command("device", "get", "meter", "--socket", str(site.folder / "absent.sock"))

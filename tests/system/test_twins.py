@@ -129,7 +129,7 @@ async def _scene(site: Site, proxy: Proxy, port: int) -> None:
 async def _local_scene(site: Site, port: int) -> None:
     """A person at the node, then the hub again; the node is killed in between."""
     bus = os.path.join(State(str(site.folder / NODE)).runtime_path(NODE), "sockets", "bus.sock")
-    said = await site.command("device", "set", "drive", "speed=50", "--local", bus)
+    said = await site.command("device", "set", "drive", "speed=50", "--socket", bus)
     assert "ok" in said and held(port, SPEED_REGISTER) == 50.0
     await site.until("whose word it is", lambda: _observed(site, "speed")["metadata"].get("origin") == "local")
     await site.processes[NODE].end(signal.SIGKILL)

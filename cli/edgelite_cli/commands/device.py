@@ -48,7 +48,7 @@ def chosen(device: Device, names: list[str]) -> list[Row]:
 
 
 def loaded(given: argparse.Namespace) -> Device:
-    device = found_here(given) if given.local is not None else found_at_hub(given)
+    device = found_here(given) if given.local or given.socket else found_at_hub(given)
     device.load()
     device.require([name.partition("=")[0] for name in given.properties])
     return device
@@ -62,7 +62,7 @@ def found_at_hub(given: argparse.Namespace) -> Device:
 def found_here(given: argparse.Namespace) -> Device:
     from edgelite_cli.node_device import NodeDevice
 
-    return NodeDevice(given.local, given.namespace or "default", given.device.removeprefix("device/"))
+    return NodeDevice(given.socket, given.namespace or "default", given.device.removeprefix("device/"))
 
 
 # ---- get
@@ -196,8 +196,9 @@ def add_device(made: argparse.ArgumentParser, properties: str, count: str) -> No
     made.add_argument("properties", nargs=count, metavar=properties, help="of the device")
     options.add_kubeconfig(made)
     options.add_namespace(made)
-    text = "ask the agent of this machine, without a hub (agent.conf: bus = yes); SOCKET: which agent's, if several"
-    made.add_argument("--local", metavar="SOCKET", nargs="?", const="", help=text)
+    text = "ask the agent of this machine, without a hub (agent.conf: bus = yes)"
+    made.add_argument("--local", action="store_true", help=text)
+    made.add_argument("--socket", metavar="PATH", default="", help="the same, and which agent's, where several run")
 
 
 def build() -> argparse.ArgumentParser:

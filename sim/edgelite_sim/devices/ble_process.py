@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from edgelite_ports.linux.ble.main import serve
+from edgelite_ports.linux.ble.main import run_program, serve
 from edgelite_sim.devices import ble_peripheral as peripheral
 from edgelite_sim.devices.ble_air import Air
 from edgelite_sim.devices.bumble_radio import BumbleRadio
@@ -83,4 +84,4 @@ async def _listen(path: str, thermometer: peripheral.Thermometer) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run())
+    sys.exit(run_program("edgelite_sim.devices.ble_process", run()))

@@ -265,7 +265,12 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 2 or arguments[0] not in KINDS:
         sys.stderr.write(f"usage: python -m edgelite_sim.devices.instruments {'|'.join(KINDS)} PATH\n")
         return 2
-    with SimulatedLine(KINDS[arguments[0]](), Path(arguments[1])) as line:
+    try:
+        made = SimulatedLine(KINDS[arguments[0]](), Path(arguments[1]))
+    except OSError as error:
+        sys.stderr.write(f"edgelite_sim.devices.instruments: cannot make {arguments[1]}: {error.strerror}\n")
+        return 2
+    with made as line:
         sys.stdout.write(f"{arguments[0]} is on {line.link}\n")
         sys.stdout.flush()
         with contextlib.suppress(KeyboardInterrupt):

@@ -10,10 +10,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
 
 from edgelite_drivers.ble import radio as seam
 from edgelite_drivers.ble.radio import Radio
 from edgelite_ports.linux.ble.serving import Serving
+from edgelite_protocol.errors import MisuseError
 
 ADAPTER_VARIABLE = "EDGELITE_BLE_ADAPTER"
 ABSENT = "bleak is not installed for %s: pip install 'edgelite[ble]'"
@@ -23,8 +27,6 @@ class AbsentRadio(Radio):
     """Where there is no bleak: each device says what to install, and no program starts again and again."""
 
     def start(self) -> None:
-        import sys
-
         self.tell(seam.DOWN, ABSENT % sys.executable)
 
 
@@ -56,9 +58,15 @@ async def serve(radio: Radio, path: str = "") -> None:
             await close()
 
 
-async def run() -> None:
-    await serve(make_radio())
+def run_program(name: str, work: Coroutine[Any, Any, None]) -> int:
+    """The exit code: 2, with the reason, where a person starts what an agent should."""
+    try:
+        asyncio.run(work)
+    except MisuseError as error:
+        sys.stderr.write(f"{name}: {error}; the agent starts this program by itself\n")
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    asyncio.run(run())
+    sys.exit(run_program("edgelite_ports.linux.ble.main", serve(make_radio())))
