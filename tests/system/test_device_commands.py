@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pty
 import re
 import signal
+import termios
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,7 @@ def test_get_watch_and_set(tmp_path: Path) -> None:
             await meter_site(site)
             await check_get(site)
             await check_watch(site)
+            await check_drawing(site)
             await check_set(site)
             await check_local(site)
         finally:
@@ -74,6 +77,29 @@ async def check_watch(site: Site) -> None:
         await process.wait()
     assert all(b"  power  " in line and b"  good" in line for line in seen)
     assert len(set(seen)) == 3
+
+
+async def check_drawing(site: Site) -> None:
+    """On a terminal: one table, drawn over itself, with the course of each number."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (40, 130))
+    process = await asyncio.create_subprocess_exec(
+        *site.edgelite("device", "watch", "meter", "power"),
+        env=os.environ
+        | {"EDGELITE_KUBECONFIG": str(site.folder / "hub" / "kubeconfig"), "TERM": "xterm", "PYTHONUTF8": "1"},
+        stdout=theirs,
+    )
+    shown = b""
+    try:
+        while shown.count(b"TREND") < 3:
+            shown += await asyncio.wait_for(asyncio.to_thread(os.read, ours, 65536), 30)
+    finally:
+        process.terminate()
+        await process.wait()
+        os.close(ours)
+        os.close(theirs)
+    assert "\x1b[3A" in shown.decode(errors="replace")  # headline, header and one property, once more over themselves
+    assert any(bar in shown.decode(errors="replace") for bar in "▂▃▄▅▆▇█")
 
 
 async def check_set(site: Site) -> None:
