@@ -234,3 +234,25 @@ def workload(world: World, rounds: int, offline: bool = False) -> None:
         else:  # a sync that is due stays in flight while more happens
             world.now_ms += 300
             world.journal.step(world.now_ms)
+
+
+def restarted(world: World) -> World:
+    """The process ends and starts again; the medium keeps everything."""
+    world.storage = world.storage.reopen()
+    world.start()
+    return world
+
+
+def power_cycled(world: World) -> World:
+    world.storage = world.storage.cut()
+    world.start()
+    return world
+
+
+def refused(kind: type, action: object) -> str:
+    """The text of the error of that kind that `action()` raises."""
+    try:
+        action()  # type: ignore[operator]
+    except kind as error:
+        return str(error)
+    raise AssertionError("nothing was raised")
