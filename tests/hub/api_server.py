@@ -25,6 +25,12 @@ from edgelite_hub.store.contract import Store
 from edgelite_hub.store.memory import MemoryStore
 from edgelite_hub.store.writer import Writer
 
+PODS = "/api/v1/namespaces/default/pods"
+MAPS = "/api/v1/namespaces/default/configmaps"
+SECRETS = "/api/v1/namespaces/default/secrets"
+SETS = "/apis/apps/v1/namespaces/default/daemonsets"
+NODES = "/api/v1/nodes"
+
 TOKEN = "an-administrators-token"
 
 
@@ -181,3 +187,21 @@ def pod(name: str = "a", **spec: Any) -> dict[str, Any]:
 
 def config_map(name: str = "a", **data: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+def node(name: str = "n1") -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": {}}
+
+
+def names(answer: Any) -> list[str]:
+    assert answer.code == 200, answer.text
+    return [item["metadata"]["name"] for item in answer.json["items"]]
+
+
+def bound_pod(api: Api, name: str = "a", **spec: Any) -> dict[str, Any]:
+    """A Pod on a node that is there."""
+    api.post(NODES, node())
+    answer = api.post(PODS, pod(name, nodeName="n1", **spec))
+    assert answer.code == 201, answer.text
+    created: dict[str, Any] = answer.json
+    return created
