@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from edgelite_hub import telemetry
 from edgelite_hub.artifacts import ArtifactFiles, note_pushed
 from edgelite_hub.controllers.contract import Notices
 from edgelite_hub.controllers.daemonsets import DaemonSetController
@@ -60,6 +61,9 @@ def make_key() -> ec.EllipticCurvePrivateKey:
 def make_csr(key: ec.EllipticCurvePrivateKey) -> bytes:
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+UNIX = [START_UNIX_MS, m.TIME_UNIX]
 
 
 class World:
@@ -377,3 +381,32 @@ def base64_text(data: bytes) -> str:
 
 
 __all__ = ["AUTHORITY", "START_UNIX_MS", "Node", "World", "base64_text", "make_csr", "make_key", "rfc3339", "run_work"]
+
+
+def reporting_world(folder: Path) -> World:
+    """Two nodes, with a Device and a Pod each: "d" and "p" on n1, "foreign" on n2."""
+    made = World(folder)
+    made.device_model()
+    made.device("d", "n1")
+    made.device("foreign", "n2")
+    made.pod("p", "n1")
+    made.pod("foreign", "n2")
+    return made
+
+
+def sample(value: Any, time: list[Any] | None = None, device: str = "default/d") -> dict[int, Any]:
+    return {
+        m.REPORT: m.REPORT_TELEMETRY,
+        m.TELEMETRY_DEVICE: device,
+        m.TELEMETRY_TIME: time or UNIX,
+        m.TELEMETRY_VALUES: {"power": value},
+    }
+
+
+def values(world: World, device: str = "default/d") -> list[Any]:
+    found = world.store.read(lambda tx: tx.samples(device, None, None, None, 10_000))
+    return [one.value for one in found]
+
+
+def asked(query: telemetry.Query, transaction: Transaction) -> Any:
+    return telemetry.answer(transaction, query)
