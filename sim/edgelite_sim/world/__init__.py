@@ -1,0 +1,1 @@
+"""The deterministic world: the real hub and real agents in virtual time, replayed from a seed."""
