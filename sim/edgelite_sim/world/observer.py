@@ -68,8 +68,12 @@ class Observer:
     def acknowledged(self, node: str, hub: str, lane: int, generation: int, sequence: int, now_ms: int) -> None:
         """The hub says to a node that it has stored the reports up to this one."""
 
-    def changed(self, hub: str, resource: str, namespace: str, name: str, new: dict[str, Any] | None, now_ms: int) -> None:
+    def changed(
+        self, hub: str, resource: str, namespace: str, name: str, new: dict[str, Any] | None, now_ms: int
+    ) -> None:
         """An object of the hub was committed in this form; None: it is gone."""
 
-    def wanted(self, hub: str, resource: str, namespace: str, name: str, new: dict[str, Any] | None, now_ms: int) -> None:
+    def wanted(
+        self, hub: str, resource: str, namespace: str, name: str, new: dict[str, Any] | None, now_ms: int
+    ) -> None:
         """A person (the scenario) applied an object, or deleted it."""
