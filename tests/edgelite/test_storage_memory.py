@@ -97,6 +97,41 @@ def test_bit_flipped() -> None:
     assert storage.cut().read("a", 0, 1) == b"q"
 
 
+def test_a_bit_that_flips_below_what_is_not_synced_is_found_when_that_is_lost() -> None:
+    storage = made()
+    storage.write("a", 0, b"UN")
+    storage.write("a", 0, b"XY")
+    storage.bit_flip("a", 0, 1)
+    assert storage.cut().read("a", 0, 6) == b"qynced"
+    assert storage.cut([KEPT, KEPT]).read("a", 0, 6) == b"XYnced"
+
+
+def test_a_replaced_file_is_back_when_the_rename_is_lost_and_its_own_writes_with_it() -> None:
+    storage = made()
+    storage.create("b", 512)
+    storage.write("b", 0, b"from b")
+    storage.write("a", 2, b"X")
+    storage.rename("b", "a")
+    storage.write("a", 0, b"F")
+    assert storage.read("a", 0, 6) == b"From b"
+    lost = storage.cut()
+    assert (lost.names(), lost.read("a", 0, 6)) == (["a"], b"synced")
+    kept = storage.cut([KEPT] * 5)
+    assert (kept.names(), kept.read("a", 0, 6), kept.size_bytes("a")) == (["a"], b"From b", 512)
+    some = storage.cut([KEPT, KEPT, KEPT, LOST, KEPT])
+    assert (sorted(some.names()), some.read("a", 0, 6), some.read("b", 0, 6)) == (["a", "b"], b"syXced", b"From b")
+
+
+def test_a_removed_file_comes_back_whole_to_each_storage_that_knew_it() -> None:
+    storage = made()
+    storage.remove("a")
+    twin = storage.reopen()
+    after = twin.cut()
+    after.write("a", 0, b"X")
+    assert storage.cut().read("a", 0, 6) == b"synced"
+    assert twin.cut().read("a", 0, 6) == b"synced"
+
+
 def test_enospc() -> None:
     storage = MemoryStorage(10000)
     storage.create("a", 8192)

@@ -13,6 +13,7 @@ from edgelite_protocol.errors import MisuseError, PlatformError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 # What an operation since the last sync was: (name of the operation, file, argument, data)
 _CREATE = "create"
@@ -26,10 +27,13 @@ LOST = -2  # a number >= 0: torn, only that many of its bytes got to the medium
 
 
 class MemoryStorage(Storage):
+    """It holds the files as they are read now, and for each change since the last sync what was there before, so that
+    a sync costs nothing and a power cut can take changes back."""
+
     def __init__(self, size_bytes_max: int = 1 << 30) -> None:
-        self._files: dict[str, bytearray] = {}
-        self._synced: dict[str, bytearray] = {}
+        self._files: dict[str, _File] = {}
         self._unsynced: list[tuple[str, str, object, bytes]] = []
+        self._before: list[object] = []  # for each of those: the bytes, or the file, that it took the place of
         self._size_bytes_max = size_bytes_max
         self.operations = 0  # how many changes were made, for tests that cut at each of them
         self.bytes_written = 0
@@ -46,7 +50,7 @@ class MemoryStorage(Storage):
         return list(self._files.keys())
 
     def size_bytes(self, name: str) -> int:
-        return len(self._file(name))
+        return self._file(name).size_bytes
 
     def create(self, name: str, size_bytes: int) -> None:
         if name in self._files:
@@ -54,45 +58,43 @@ class MemoryStorage(Storage):
         self._fail(name, self.writes_fail)
         if size_bytes > self.free_bytes():
             raise StorageFullError("no room for " + name, "free some space or give the journal a smaller size")
-        self._files[name] = bytearray(size_bytes)
-        self._changed((_CREATE, name, size_bytes, b""))
+        self._files[name] = _File(size_bytes)
+        self._changed((_CREATE, name, size_bytes, b""), None)
 
     def read(self, name: str, offset_bytes: int, size_bytes: int) -> bytes:
         self._fail(name, self.reads_fail)
-        return bytes(memoryview(self._file(name))[offset_bytes : offset_bytes + size_bytes])
+        return self._file(name).read(offset_bytes, size_bytes)
 
     def write(self, name: str, offset_bytes: int, data: "bytes | bytearray | memoryview") -> None:
         self._fail(name, self.writes_fail)
         file = self._file(name)
-        if offset_bytes < 0 or offset_bytes + len(data) > len(file):
-            raise MisuseError("a write to %s outside of its %d bytes" % (name, len(file)))
-        file[offset_bytes : offset_bytes + len(data)] = data
+        if offset_bytes < 0 or offset_bytes + len(data) > file.size_bytes:
+            raise MisuseError("a write to %s outside of its %d bytes" % (name, file.size_bytes))
+        data = bytes(data)
+        before = file.replace(offset_bytes, data)
         self.bytes_written += len(data)
-        self._changed((_WRITE, name, offset_bytes, bytes(data)))
+        self._changed((_WRITE, name, offset_bytes, data), before)
 
     def rename(self, name: str, new_name: str) -> None:
         self._fail(name, self.writes_fail)
         file = self._file(name)
         del self._files[name]
+        replaced = self._files.get(new_name)
         self._files[new_name] = file
-        self._changed((_RENAME, name, new_name, b""))
+        self._changed((_RENAME, name, new_name, b""), replaced)
 
     def remove(self, name: str) -> None:
         self._fail(name, self.writes_fail)
-        self._file(name)
+        file = self._file(name)
         del self._files[name]
-        self._changed((_REMOVE, name, None, b""))
+        self._changed((_REMOVE, name, None, b""), file)
 
     def free_bytes(self) -> int:
-        return self._size_bytes_max - sum([len(file) for file in self._files.values()])
+        return self._size_bytes_max - sum([file.size_bytes for file in self._files.values()])
 
     def sync(self) -> None:
         self._fail("sync", self.syncs_fail)
-        medium = _Medium(self._synced)
-        for operation in self._unsynced:
-            medium.take(operation, KEPT)
-        self._unsynced = []
-        self.syncs += 1
+        self._make_durable(len(self._unsynced))
 
     # ---- faults
 
@@ -107,43 +109,104 @@ class MemoryStorage(Storage):
         """The power goes: what the next start finds. `fates` gives for each unsynced operation, oldest first, one of
         KEPT, LOST, how many of its bytes got there, or (start, end) of those that alone did not; an operation that it
         does not reach is lost."""
-        after = MemoryStorage(self._size_bytes_max)
-        after._files = _copy(self._synced)
-        medium = _Medium(after._files)
-        for index, operation in enumerate(self._unsynced):
-            medium.take(operation, fates[index] if fates is not None and index < len(fates) else LOST)
-        after._synced = _copy(after._files)
+        after = self.reopen()
+        after._lose_power(fates or [])
         return after
 
     def reopen(self) -> "MemoryStorage":
         """The process dies and the system lives on: everything written is there, nothing more is durable."""
         after = MemoryStorage(self._size_bytes_max)
-        after._files = _copy(self._files)
-        after._synced = _copy(self._synced)
+        after._files = {name: file.copy() for name, file in self._files.items()}
         after._unsynced = list(self._unsynced)
+        after._before = list(self._before)
         return after
 
     def bit_flip(self, name: str, offset_bytes: int, bit: int) -> None:
         """bit_flipped: on the medium itself, unseen by anyone."""
-        for files in (self._files, self._synced):
-            if name in files:
-                files[name][offset_bytes] ^= 1 << bit
+        self._file(name).flip(offset_bytes, bit)
+        for index, (kind, written, offset, data) in enumerate(self._unsynced):
+            if kind == _WRITE and written == name and 0 <= offset_bytes - offset < len(data):  # type: ignore[operator]
+                before = _File(len(data), self._before[index])  # type: ignore[arg-type]
+                before.flip(offset_bytes - offset, bit)  # type: ignore[operator]
+                self._before[index] = before.read(0, len(data))
+                return  # later ones find it flipped no more: what they wrote over was written after the sync
 
-    def _changed(self, operation: "tuple[str, str, object, bytes]") -> None:
+    def _changed(self, operation: "tuple[str, str, object, bytes]", before: object) -> None:
         self.operations += 1
         self._unsynced.append(operation)
+        self._before.append(before)
         if self.after_change is not None:
             self.after_change()
+
+    def _make_durable(self, count: int) -> None:
+        """The oldest so many of the unsynced operations."""
+        self._unsynced = self._unsynced[count:]
+        self._before = self._before[count:]
+        self.syncs += 1
+
+    def _lose_power(self, fates: "list[int | tuple[int, int]]") -> None:
+        """Become what the medium holds: nothing that is unsynced, but for what `fates` lets survive."""
+        for index in range(len(self._unsynced) - 1, -1, -1):
+            self._take_back(self._unsynced[index], self._before[index])
+        medium = _Medium(self._files)
+        for index, operation in enumerate(self._unsynced):
+            medium.take(operation, fates[index] if index < len(fates) else LOST)
+        self._unsynced = []
+        self._before = []
+
+    def _take_back(self, operation: "Any", before: "Any") -> None:
+        kind, name, argument, data = operation
+        if kind == _WRITE:
+            self._files[name].replace(argument, before + bytes(len(data) - len(before)))
+        elif kind == _CREATE:
+            del self._files[name]
+        elif kind == _RENAME:
+            self._files[name] = self._files.pop(argument)
+            if before is not None:
+                self._files[argument] = before.copy()
+        else:
+            self._files[name] = before.copy()  # a storage that this one was reopened from may have it too
 
     def _fail(self, name: str, text: "str | None") -> None:
         if text is not None:
             raise PlatformError(name + ": " + text)
 
-    def _file(self, name: str) -> bytearray:
+    def _file(self, name: str) -> "_File":
         file = self._files.get(name)
         if file is None:
             raise PlatformError(name + ": no such file")
         return file
+
+
+class _File:
+    """A file of a fixed size. The zeros behind the last place that was ever written to are not held: most of a
+    journal's files are mostly that."""
+
+    def __init__(self, size_bytes: int, held: "bytes | bytearray" = b"") -> None:
+        self.size_bytes = size_bytes
+        self._held = bytearray(held)
+
+    def read(self, offset_bytes: int, size_bytes: int) -> bytes:
+        end_bytes = min(offset_bytes + size_bytes, self.size_bytes)
+        data = bytes(memoryview(self._held)[offset_bytes:end_bytes])
+        missing_bytes = end_bytes - offset_bytes - len(data)
+        return data + bytes(missing_bytes) if missing_bytes > 0 else data
+
+    def replace(self, offset_bytes: int, data: bytes) -> bytes:
+        """Write; what was there, without the zeros that are not held."""
+        held = self._held
+        end_bytes = offset_bytes + len(data)
+        before = bytes(held[offset_bytes:end_bytes])
+        if end_bytes > len(held):
+            held.extend(bytes(end_bytes - len(held)))
+        held[offset_bytes:end_bytes] = data
+        return before
+
+    def flip(self, offset_bytes: int, bit: int) -> None:
+        self.replace(offset_bytes, bytes([self.read(offset_bytes, 1)[0] ^ 1 << bit]))
+
+    def copy(self) -> "_File":
+        return _File(self.size_bytes, self._held)
 
 
 class _Medium:
@@ -151,7 +214,7 @@ class _Medium:
     the course of the operations to what it is called on the medium, where a rename before may have been lost: data
     goes to the file, whatever its name."""
 
-    def __init__(self, files: "dict[str, bytearray]") -> None:
+    def __init__(self, files: "dict[str, _File]") -> None:
         self._files = files
         self._names = {name: name for name in files}
 
@@ -164,7 +227,7 @@ class _Medium:
             assert isinstance(argument, int)
             self._names[name] = name
             if fate != LOST:
-                self._files[name] = bytearray(argument)
+                self._files[name] = _File(argument)
         elif kind == _RENAME:
             assert isinstance(argument, str)
             self._rename(self._names.pop(name, name), argument, fate)
@@ -175,7 +238,7 @@ class _Medium:
         file = self._files.get(name)
         if file is not None:
             for start, end in _spans_that_survive(fate, len(data)):
-                file[offset + start : offset + end] = data[start:end]
+                file.replace(offset + start, data[start:end])
 
     def _rename(self, name: str, new_name: str, fate: "int | tuple[int, int]") -> None:
         self._names[new_name] = name
@@ -188,7 +251,3 @@ def _spans_that_survive(fate: "int | tuple[int, int]", size_bytes: int) -> "list
     if isinstance(fate, tuple):
         return [(0, min(fate[0], size_bytes)), (min(fate[1], size_bytes), size_bytes)]
     return [(0, size_bytes if fate == KEPT else min(max(fate, 0), size_bytes))]
-
-
-def _copy(files: "dict[str, bytearray]") -> "dict[str, bytearray]":
-    return {name: bytearray(file) for name, file in files.items()}
