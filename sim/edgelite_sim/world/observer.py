@@ -51,13 +51,17 @@ class Observer:
         """A simulated device has given these values to the node (its bytes have arrived there)."""
 
     def unit(self, node: str, workload: str, unit: str, what: str, now_ms: int) -> None:
-        """A simulated process: "started", "exited CODE", "killed", "lost power". `workload` is "namespace/name"."""
+        """A simulated process: "started", "signalled SIGNAL" (the agent asks it to end, or ends it), "exited CODE",
+        "killed", "lost power". `workload` is "namespace/name"."""
 
     def gauges(self, node: str, gauges: dict[str, int], now_ms: int) -> None:
         """Looked at once a simulated minute while the agent is up: "journal_bytes", "flash_bytes", "reports_waiting",
         "effects", "units", "devices"."""
 
     # ---- hubs
+
+    def log(self, hub: str, line: str, now_ms: int) -> None:
+        """A line of the hub's log, which is where it names what its store has lost."""
 
     def hub(self, hub: str, what: str, now_ms: int) -> None:
         """ "started", "crashed", "restored", "emptied", "stopped"."""
