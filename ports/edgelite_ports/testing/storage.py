@@ -205,6 +205,10 @@ class _File:
     def flip(self, offset_bytes: int, bit: int) -> None:
         self.replace(offset_bytes, bytes([self.read(offset_bytes, 1)[0] ^ 1 << bit]))
 
+    def data_bytes(self) -> int:
+        """How much of it holds data, from its start: nothing but zeros follows."""
+        return len(bytes(self._held).rstrip(b"\0"))
+
     def copy(self) -> "_File":
         return _File(self.size_bytes, self._held)
 
