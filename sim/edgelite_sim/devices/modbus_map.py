@@ -1,5 +1,7 @@
 """Register maps of simulated Modbus slaves, as TOML:
 
+    kind = "modbus"            # may be left out here
+    framing = "tcp"            # rtu, ascii: what is spoken if nothing else is said
     absent = 11                # TCP: the exception for units that are not here (11); 0: silence
     seed = 1                   # of `chance`
 
@@ -17,6 +19,9 @@
     address = 0                # as on the wire
     type = "uint16"            # int16 ... float64, string, bool (coils, discrete)
     values = [1, 2]            # or count = 2 for as many zeros; string: one text, padded to `count` registers
+    value = {formula = "t"}    # in their place: one value that changes (edgelite_sim.devices.values); it is read-only
+    scale = 0.1                # of `value`: the register has value / scale
+    name = "power"             # what it is called where values are told; "holding 0" if nothing is said
     access = "rw"              # or "r"; coils and holding registers are "rw" if nothing else is said
     byte_swap = false
     register_swap = false
@@ -38,19 +43,21 @@ Addresses that no range has are refused with exception 2.
 from __future__ import annotations
 
 import random
-import struct
 import tomllib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from edgelite.driver import ConfigurationError
 from edgelite_drivers.fields import Fields
-from edgelite_drivers.modbus.pdu import ExceptionAnswer
-from edgelite_drivers.modbus.representation import TYPES
-from edgelite_drivers.modbus_server.answers import ILLEGAL_VALUE
-from edgelite_drivers.modbus_server.table_unit import Range, TableUnit
+from edgelite_drivers.modbus_server.table_unit import Range
+from edgelite_sim.devices.modbus_range import DELAY_MS_MAX, TABLES, SlaveRange, parse_range
+from edgelite_sim.devices.modbus_unit import SlaveUnit
+from edgelite_sim.devices.values import Clock, Values
 
-TABLES = {"coils": 1, "discrete": 2, "holding": 3, "input": 4}
+__all__ = ["FAULTS", "Fault", "SlaveMap", "SlaveRange", "SlaveUnit", "parse_map", "read_map"]
+
+FRAMINGS = ("tcp", "rtu", "ascii")
 FAULTS = (
     "silent",
     "late",
@@ -63,8 +70,6 @@ FAULTS = (
     "short",
     "drop",
 )
-ADDRESSES = 65536
-DELAY_MS_MAX = 600_000
 IDENTIFICATION = {"vendor": 0, "product": 1, "revision": 2, "url": 3, "name": 4, "model": 5}
 _UNIT_FIELDS = (
     "number",
@@ -76,33 +81,7 @@ _UNIT_FIELDS = (
     "exception_status",
     "range",
 )
-_RANGE_FIELDS = ("table", "address", "type", "values", "count", "access", "byte_swap", "register_swap")
-_BEHAVIOUR = ("exception", "dead", "delay_ms")
 _FAULT_FIELDS = ("kind", "unit", "every", "chance", "after", "delay_ms", "code")
-
-
-class SlaveRange(Range):
-    is_dead = False
-    delay_ms = 0
-
-
-class SlaveUnit(TableUnit):
-    """`touched` are the ranges that the request under way has touched."""
-
-    is_dead = False
-    delay_ms = 0
-    registers_max = 125
-
-    def __init__(self, ranges: list[Range], one_range_only: bool) -> None:
-        super().__init__(ranges, one_range_only)
-        self.touched: list[Range] = []
-
-    def parts(self, table: int, address: int, count: int) -> list[Range]:
-        if table > 2 and count > self.registers_max:
-            raise ExceptionAnswer(ILLEGAL_VALUE)
-        found = super().parts(table, address, count)
-        self.touched += found
-        return found
 
 
 @dataclass(slots=True)
@@ -129,22 +108,36 @@ class SlaveMap:
     faults: list[Fault] = field(default_factory=list)
     absent: int = 11
     seed: int = 1
+    framing: str = ""  # "": whatever goes with where it is reached
+    clock: Clock = field(default_factory=Clock)
 
 
-def parse_map(text: str) -> SlaveMap:
-    """ConfigurationError names the path of the first field that is wrong."""
+def parse_map(text: str, folder: Path | None = None) -> SlaveMap:
+    """ConfigurationError names the path of the first field that is wrong. `folder`: where its recordings are."""
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError("map", f"is no TOML: {error}") from error
-    fields = Fields(document, "map", ("absent", "seed", "unit", "fault"))
-    found = SlaveMap(absent=fields.integer("absent", 0, 255, 11), seed=fields.integer("seed", 0, 1 << 31, 1))
+    return read_map(document, Values(Clock(), folder))
+
+
+def read_map(document: dict[str, Any], values: Values, seed: int | None = None) -> SlaveMap:
+    """Of TOML that was parsed; `seed` takes the place of the one in it."""
+    fields = Fields(document, "map", ("kind", "framing", "absent", "seed", "unit", "fault"))
+    fields.choice("kind", ("modbus",), "modbus")
+    found = SlaveMap(
+        absent=fields.integer("absent", 0, 255, 11),
+        seed=fields.integer("seed", 0, 1 << 31, 1) if seed is None else seed,
+        framing=fields.choice("framing", FRAMINGS) if fields.has("framing") else "",
+        clock=values.clock,
+    )
+    values.seed = found.seed
     for index, row in enumerate(_list(document, "unit", "map")):
         path = f"unit[{index}]"
         number = Fields(row, path, (*_UNIT_FIELDS, *IDENTIFICATION)).integer("number", 0, 255)
         if number in found.units:
             raise ConfigurationError(path + ".number", f"{number} is there twice")
-        found.units[number] = _unit(row, path)
+        found.units[number] = _unit(row, path, values)
     found.faults = [_fault(row, f"fault[{index}]") for index, row in enumerate(_list(document, "fault", "map"))]
     return found
 
@@ -156,9 +149,10 @@ def _list(table: dict[str, Any], name: str, path: str) -> list[Any]:
     return rows
 
 
-def _unit(row: dict[str, Any], path: str) -> SlaveUnit:
+def _unit(row: dict[str, Any], path: str, values: Values) -> SlaveUnit:
     fields = Fields(row, path, (*_UNIT_FIELDS, *IDENTIFICATION))
-    ranges: list[Range] = [_range(one, f"{path}.range[{at}]") for at, one in enumerate(_list(row, "range", path))]
+    rows = _list(row, "range", path)
+    ranges: list[Range] = [parse_range(one, f"{path}.range[{at}]", values) for at, one in enumerate(rows)]
     _must_be_apart(ranges, path)
     unit = SlaveUnit(ranges, fields.boolean("one_range_only", False))
     unit.is_dead = fields.boolean("dead", False)
@@ -179,48 +173,6 @@ def _must_be_apart(ranges: list[Range], path: str) -> None:
             if one.address < end:
                 raise ConfigurationError(path + ".range", f"address {one.address} of table {table} is there twice")
             end = one.end
-
-
-def _range(row: Any, path: str) -> SlaveRange:
-    fields = Fields(row, path, (*_RANGE_FIELDS, *_BEHAVIOUR))
-    table = TABLES[fields.choice("table", TABLES)]
-    kind = fields.choice("type", TYPES, "bool" if table <= 2 else "uint16")
-    data = _data(fields, row, path, kind, table)
-    access = fields.choice("access", ("r", "rw"), "rw" if table in (1, 3) else "r")
-    if access == "rw" and table in (2, 4):
-        raise ConfigurationError(path + ".access", "discrete inputs and input registers cannot be written")
-    found = SlaveRange(table, fields.integer("address", 0, ADDRESSES - 1), data, access == "rw")
-    if found.end > ADDRESSES:
-        raise ConfigurationError(path + ".address", f"the last address would be {found.end - 1}, above 65535")
-    found.exception = fields.integer("exception", 0, 255, 0)
-    found.is_dead = fields.boolean("dead", False)
-    found.delay_ms = fields.integer("delay_ms", 0, DELAY_MS_MAX, 0)
-    return found
-
-
-def _data(fields: Fields, row: dict[str, Any], path: str, kind: str, table: int) -> bytes:
-    if (table <= 2) != (kind == "bool"):
-        raise ConfigurationError(path + ".type", f"{kind} is nothing for this table")
-    values = row.get("values", [])
-    values = values if isinstance(values, list) else [values]
-    code = TYPES[kind][0]
-    if kind in ("string", "bytes"):
-        text = "".join(str(value) for value in values).encode()
-        return text.ljust(2 * fields.integer("count", 1, ADDRESSES, max(1, (len(text) + 1) // 2)), b"\0")
-    values = values or [0] * fields.integer("count", 1, ADDRESSES)
-    if kind == "bool":
-        return bytes(1 if value else 0 for value in values)
-    try:
-        return b"".join(_swapped(struct.pack(">" + code, value), fields) for value in values)
-    except (struct.error, OverflowError) as error:
-        raise ConfigurationError(path + ".values", f"{kind}: {error}") from error
-
-
-def _swapped(data: bytes, fields: Fields) -> bytes:
-    words = [data[index : index + 2] for index in range(0, len(data), 2)]
-    if fields.boolean("register_swap", False):
-        words.reverse()
-    return b"".join(word[::-1] if fields.boolean("byte_swap", False) else word for word in words)
 
 
 def _fault(row: Any, path: str) -> Fault:

@@ -41,6 +41,11 @@ def monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
+def unix_ms_at_zero() -> int:
+    """The Unix time when `monotonic_ms` was 0."""
+    return time.time_ns() // 1_000_000 - monotonic_ms()
+
+
 class Endpoint:
     """A channel and the descriptor that it lives on."""
 
@@ -89,9 +94,13 @@ class Serving:
     def stop(self) -> None:
         """From any thread; `run` returns."""
         self._is_closing = True
-        os.write(self._wake_write, b"\0")
+        self.wake()
         if self._thread is not None:
             self._thread.join()
+
+    def wake(self) -> None:
+        """Look at every channel again; from any thread."""
+        os.write(self._wake_write, b"\0")
 
     def drop_connections(self) -> None:
         """Close every TCP connection from this side, as a device does that restarts; call from another thread."""
@@ -125,6 +134,8 @@ class Serving:
     def _ready(self, descriptor: int, events: int) -> None:
         if self._listener is not None and descriptor == self._listener.fileno():
             self._accept()
+        elif descriptor == self._wake_read:
+            os.read(self._wake_read, READ_BYTES)
         elif descriptor in self._endpoints:
             self._serve(self._endpoints[descriptor], events)
 
