@@ -365,7 +365,7 @@ class Journal:
         return due_ms
 
     def _keep_house(self, now_ms: int) -> None:
-        if self._state.log.pending_bytes() + self._telemetry.log.pending_bytes() > _FLUSH_BYTES:
+        if self._state.log.pending_bytes + self._telemetry.log.pending_bytes > _FLUSH_BYTES:
             self._flush()
         if self.durable_position == 0:
             return  # so that a file that is made now cannot be taken for one of an interrupted first start

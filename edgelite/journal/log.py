@@ -8,7 +8,7 @@ from edgelite.journal import layout
 from edgelite.journal.files import Files, segment_name
 from edgelite.journal.reader import Record, Segment, read_record
 from edgelite.storage import Storage
-from edgelite_protocol.errors import MisuseError
+from edgelite_protocol.errors import MisuseError, PlatformError
 
 _MARK_BYTES = layout.record_bytes(layout.MARK_PAYLOAD_BYTES)
 _START_BYTES = layout.record_bytes(layout.START_PAYLOAD_BYTES)
@@ -31,6 +31,7 @@ class Log:
         self.next_id = 1
         self.acknowledged = (0, 0)  # of the lane that is kept here; each segment's START repeats it
         self.durable = (0, 0)  # (segment id, offset)
+        self.pending_bytes = 0  # appended and not written yet
         self.bytes_written = 0
         self.bytes_appended = 0
         self._marked: tuple[tuple[int, int], int] | None = None  # what the last MARK or START said
@@ -72,9 +73,11 @@ class Log:
         segment = self.segments[-1]
         offset = segment.end
         layout.append_record(segment.pending, segment.seed, offset, kind, payload)
-        segment.end += layout.record_bytes(len(payload))
-        self.bytes_appended += segment.end - offset
-        return make_place(segment.segment_id, offset, segment.end - offset)
+        size_bytes = layout.record_bytes(len(payload))
+        segment.end += size_bytes
+        self.pending_bytes += size_bytes
+        self.bytes_appended += size_bytes
+        return make_place(segment.segment_id, offset, size_bytes)
 
     def _append_mark(self) -> None:
         self._append_record(layout.MARK | _SINGLE, layout.encode_mark(self.durable, self.tail_id()))
@@ -117,15 +120,11 @@ class Log:
 
     # ---- writing and syncing
 
-    def pending_bytes(self) -> int:
-        return sum([len(segment.pending) for segment in self.segments])
-
     def flush(self) -> bool:
         """Write what is pending; False where some of it must wait until its segment's headers are durable."""
-        pending_bytes = self.pending_bytes()
-        if pending_bytes == 0:
+        if self.pending_bytes == 0:
             return True
-        forced = pending_bytes > _PENDING_SEGMENTS_MAX * self._files.segment_bytes
+        forced = self.pending_bytes > _PENDING_SEGMENTS_MAX * self._files.segment_bytes
         for segment in self.segments:
             if not segment.pending:
                 continue
@@ -137,13 +136,19 @@ class Log:
     def _flush_segment(self, segment: Segment) -> None:
         self._files.name_segment(segment)
         data = segment.pending
+        pending_bytes = len(data)
         # A zero word behind the last record: there the next reader stops, whatever an older use of the file left.
         zeros = min(layout.RECORD_ALIGNMENT_BYTES, segment.room_bytes())
         data.extend(bytes(zeros))
-        self._storage.write(segment.name, segment.flushed, data)
+        try:
+            self._storage.write(segment.name, segment.flushed, data)
+        except PlatformError:
+            segment.pending = data[:pending_bytes]  # what is appended next goes right behind the last record
+            raise
         self.bytes_written += len(data)
         segment.pending = bytearray()
         segment.flushed = segment.end
+        self.pending_bytes -= pending_bytes
 
     def rewrite_unsynced(self) -> None:
         """A sync failed, and the system may have forgotten which pages it did not write: write them again."""
@@ -201,9 +206,14 @@ class Log:
 
     def drop_tail(self) -> Segment:
         """The oldest segment is needed no more, for a reason that is durable. Never the one that is written to."""
+        segment = self._pop_tail()
+        self._dying.append((segment.segment_id, segment.name))
+        return segment
+
+    def _pop_tail(self) -> Segment:
         segment = self.segments.pop(0)
         del self.by_id[segment.segment_id]
-        self._dying.append((segment.segment_id, segment.name))
+        self.pending_bytes -= len(segment.pending)
         return segment
 
     def adopt(self, segment: Segment) -> None:
@@ -220,9 +230,7 @@ class Log:
 
     def remove_tail(self) -> None:
         """Remove the oldest segment's file at once. Until the log has a durable mark, recovery reports it missing."""
-        segment = self.segments.pop(0)
-        del self.by_id[segment.segment_id]
-        self._files.remove(segment.name)
+        self._files.remove(self._pop_tail().name)
 
     def dying_count(self) -> int:
         """Files that can be used again once the log's next mark is durable."""

@@ -249,3 +249,23 @@ def test_a_sync_effect_is_all_that_is_emitted() -> None:
     world = World()
     world.journal.step(0)
     assert [type(effect) for effect in world.effects] == [Sync]
+
+
+def test_what_follows_a_write_that_failed_is_there_after_a_cut() -> None:
+    """The write is done again with what was appended meanwhile, at the places that the records were given."""
+    world = World()
+    world.settle()
+    world.sample(b"before")
+    world.settle()
+    names = []
+    for body in (b"written too early", b"while it fails", b"and again"):
+        names.append(world.sample(body))
+        world.storage.writes_fail = "input/output error"
+        world.journal.flush(world.now_ms)
+        world.storage.writes_fail = None
+    world.settle()
+    world.storage = world.storage.cut()
+    world.start()
+    assert world.facts.damaged == []
+    world.settle()
+    assert [name for name, _ in world.journal.reports(TELEMETRY, None, 10)][1:] == names
