@@ -10,7 +10,7 @@ import copy
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from edgelite_hub.compiler.artifact_names import DIGEST_PREFIX
 from edgelite_hub.model.objects import ARTIFACTS, Object, make_uid, new_object, rfc3339
@@ -68,6 +68,16 @@ class Upload:
     def abort(self) -> None:
         self._file.close()
         self._path.unlink(missing_ok=True)
+
+
+class Artifacts(Protocol):
+    """What a connection needs of the artifacts."""
+
+    def size_bytes(self, digest: bytes) -> int | None:
+        """None where there is no such artifact."""
+        ...
+
+    def read(self, digest: bytes, offset_bytes: int, size_bytes: int) -> bytes: ...
 
 
 class ArtifactFiles:

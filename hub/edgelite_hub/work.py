@@ -1,7 +1,7 @@
 """One transaction that logic asks for, and what follows its commit: how logic without I/O uses a store.
 
-Who runs it (node_server.py, or a simulator) calls `run` inside a transaction and `done` with its result once that is
-durable. A ProtocolError from `run` ends the peer's session with its code.
+Who runs it (node_server.py, background_loop.py, or a simulator) calls `run` inside a transaction and `done` with its
+result once that is durable. A ProtocolError from `run` of a peer's work ends the peer's session with its code.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgelite_hub.store.contract import Transaction
-from edgelite_protocol.errors import ProtocolError
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,4 +18,4 @@ class Work:
     run: Callable[[Transaction], Any]
     done: Callable[[Any, int], None]  # (result, now_ms)
     reads_only: bool = False
-    failed: Callable[[ProtocolError, int], None] | None = None  # instead of the plain end of the session
+    failed: Callable[[Any, int], None] | None = None  # (error, now_ms): instead of the plain end of the session

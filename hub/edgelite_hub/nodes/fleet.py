@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgelite_hub.artifacts import ArtifactFiles
+from edgelite_hub.artifacts import Artifacts
+from edgelite_hub.controllers.contract import Notices
 from edgelite_hub.environment import Environment
 from edgelite_hub.model.objects import NODES, get_condition, rfc3339, set_condition
 from edgelite_hub.nodes.join_logic import JoinLimiter
@@ -44,7 +45,7 @@ class _Away:
 
 class Fleet:
     def __init__(
-        self, environment: Environment, artifacts: ArtifactFiles, wake: Callable[[NodeConnection | None], None]
+        self, environment: Environment, artifacts: Artifacts, wake: Callable[[NodeConnection | None], None]
     ) -> None:
         """`wake(connection)` is called when a connection, or with None the fleet itself, has new work."""
         self.environment = environment
@@ -112,6 +113,14 @@ class Fleet:
         if connection is not None and isinstance(connection.identity, KeyIdentity):
             connection.refuse("node_revoked", "the node was provisioned anew", now_ms)
             self.wake(connection)
+
+    def notified(self, notices: Notices, now_ms: int) -> None:
+        """What the controllers did, now that it is durable. In the order of names, so that a run can be repeated."""
+        self.feeds_grown(sorted(notices.feeds_grown))
+        for node in sorted(notices.nodes_removed):
+            self.removed(node, now_ms)
+        for node in sorted(notices.nodes_adopted):
+            self.adopted(node)
 
     def feeds_grown(self, nodes: Iterable[str]) -> None:
         for node in nodes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgelite_hub.artifacts import ArtifactFiles
+from edgelite_hub.artifacts import Artifacts
 from edgelite_protocol.hub_session import HubSession
 
 READ_BYTES = 64 * 1024  # at once from the file; a bulk frame takes 2 kB of it
@@ -19,7 +19,7 @@ class _Transfer:
 
 
 class Transfers:
-    def __init__(self, session: HubSession, files: ArtifactFiles) -> None:
+    def __init__(self, session: HubSession, files: Artifacts) -> None:
         self._session = session
         self._files = files
         self._transfers: dict[int, _Transfer] = {}

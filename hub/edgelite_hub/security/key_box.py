@@ -4,6 +4,7 @@ CA's."""
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -20,11 +21,12 @@ NONCE_BYTES = 12
 class KeyBox:
     """`seal` and `open` small secrets, each bound to the place where it is kept."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
         self._cipher = AESGCM(key)
+        self._random_bytes = random_bytes
 
     def seal(self, secret: bytes, place: str) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = self._random_bytes(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, secret, place.encode())
 
     def open(self, sealed: bytes, place: str) -> bytes:

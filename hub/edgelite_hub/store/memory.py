@@ -35,6 +35,9 @@ class Feed:
     floor: int = 0  # entries above it are all there
     entries: dict[int, FeedEntry] = field(default_factory=dict)  # by revision, ascending as they were appended
 
+    def copy(self) -> Feed:
+        return Feed(self.floor, dict(self.entries))
+
 
 @dataclass(slots=True)
 class Tables:
@@ -44,6 +47,11 @@ class Tables:
     samples: list[Sample] = field(default_factory=list)
     meta: dict[str, bytes] = field(default_factory=dict)
 
+    def copy(self) -> Tables:
+        """What is in them never changes, so the tables alone are copied."""
+        feeds = {node: feed.copy() for node, feed in self.feeds.items()}
+        return Tables(dict(self.objects), feeds, dict(self.positions), list(self.samples), dict(self.meta))
+
 
 class MemoryTransaction(ObjectTransaction):
     def __init__(self, tables: Tables, revision: int, writable: bool) -> None:
@@ -52,8 +60,8 @@ class MemoryTransaction(ObjectTransaction):
         self._undo: list[Callable[[], None]] = []
 
     def roll_back(self) -> None:
-        for undo in reversed(self._undo):
-            undo()
+        while self._undo:
+            self._undo.pop()()
 
     def _set(self, table: Table, key: Any, value: Any) -> None:
         """`value` None removes."""
@@ -187,15 +195,29 @@ class MemoryStore:
     def transact_group(self, functions: Sequence[Callable[[Transaction], Any]]) -> list[Outcome[Any]]:
         with self._lock:
             before = self._revision
-            outcomes = [self._run(function) for function in functions]
+            outcomes = self._run_group(functions)
             self._forget_surplus()
             after = self._revision
         if after != before:
             self._subscribers.notify(after)
         return outcomes
 
-    def _run(self, function: Callable[[Transaction], Any]) -> Outcome[Any]:
+    def _run_group(self, functions: Sequence[Callable[[Transaction], Any]]) -> list[Outcome[Any]]:
+        """What is no Exception is the end of the process: nothing of the whole commit stays."""
+        revision, changes = self._revision, len(self._changes)
+        begun: list[MemoryTransaction] = []
+        try:
+            return [self._run(function, begun) for function in functions]
+        except BaseException:
+            for transaction in reversed(begun):
+                transaction.roll_back()
+            self._revision = revision
+            del self._changes[changes:]
+            raise
+
+    def _run(self, function: Callable[[Transaction], Any], begun: list[MemoryTransaction]) -> Outcome[Any]:
         transaction = MemoryTransaction(self._tables, self._revision + 1, writable=True)
+        begun.append(transaction)
         try:
             value = function(transaction)
         except Exception as error:  # noqa: BLE001  the function's own error, handed to its caller
@@ -241,6 +263,15 @@ class MemoryStore:
         with self._lock:
             self._revision = max(self._revision, minimum)
             self.compact(self._revision)
+
+    def copy(self) -> MemoryStore:
+        """As it is now, without its subscribers: a backup."""
+        with self._lock:
+            made = MemoryStore(self._changes_max)
+            made._tables = self._tables.copy()
+            made._revision, made._compacted = self._revision, self._compacted
+            made._changes = list(self._changes)
+        return made
 
     def subscribe(self, notify: Callable[[int], None]) -> Callable[[], None]:
         return self._subscribers.add(notify)
