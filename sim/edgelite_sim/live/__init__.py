@@ -1,0 +1,1 @@
+"""The same network in real time, between real agents and a real hub."""
