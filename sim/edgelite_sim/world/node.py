@@ -12,7 +12,8 @@ from edgelite.node import Node, Platform
 from edgelite.outbox import LANES
 from edgelite_ports.common.dispatch import Dispatcher
 from edgelite_protocol.errors import CorruptionError, PlatformError
-from edgelite_sim.network.flow import DOWN, UP, Flow
+from edgelite_sim.network.directions import DOWN, UP
+from edgelite_sim.network.flow import Flow
 from edgelite_sim.network.link import Link
 from edgelite_sim.network.profile import Profile
 from edgelite_sim.world.artifacts import ArtifactStore

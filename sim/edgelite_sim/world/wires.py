@@ -6,7 +6,8 @@ import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edgelite_sim.network.flow import DOWN, UP, Flow
+from edgelite_sim.network.directions import DOWN, UP
+from edgelite_sim.network.flow import Flow
 from edgelite_sim.world.queue import Event, EventQueue
 from edgelite_sim.world.trace import Trace
 
