@@ -17,47 +17,37 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any
 
 from edgelite_hub import artifacts, hooks, telemetry
 from edgelite_hub.artifacts import ArtifactFiles, ArtifactRefused, Upload
+from edgelite_hub.background import Background, Source
+from edgelite_hub.background_loop import BackgroundLoop, monotonic_ms
 from edgelite_hub.compiler.artifact_names import is_tag
-from edgelite_hub.controllers.contract import Notices
-from edgelite_hub.controllers.daemonsets import DaemonSetController
-from edgelite_hub.controllers.dispatcher import Dispatcher
-from edgelite_hub.controllers.feeds import FeedController
-from edgelite_hub.controllers.loop import ControllerLoop
-from edgelite_hub.controllers.nodes import NodeController
-from edgelite_hub.controllers.pods import PodController
+from edgelite_hub.controllers.rounds import Rounds
 from edgelite_hub.environment import Environment
 from edgelite_hub.kinds import default_registry
+from edgelite_hub.maintenance import Maintenance
 from edgelite_hub.model.objects import (
-    NODES,
     Object,
-    get_condition,
     is_object_name,
-    name_of,
     node_of,
     rfc3339,
     uid_of,
 )
-from edgelite_hub.nodes.feed import epoch_of
 from edgelite_hub.nodes.fleet import Fleet
 from edgelite_hub.nodes.logs import LogOptions, LogStream
 from edgelite_hub.nodes.node_logic import NodeConnection
-from edgelite_hub.nodes.node_server import NodeServer, monotonic_ms
-from edgelite_hub.nodes.node_status import READY
-from edgelite_hub.retry import until_written
+from edgelite_hub.nodes.node_server import NodeServer
 from edgelite_hub.security import admin, key_box, oscore_keys, tokens
 from edgelite_hub.security.authz import ADMIN, ANONYMOUS, Subject
 from edgelite_hub.security.ca import load_or_create_authority
 from edgelite_hub.settings import Settings
+from edgelite_hub.start import make_dispatcher, prepare, ready_nodes
 from edgelite_hub.store.contract import Store, Transaction
 from edgelite_hub.store.writer import Writer
 from edgelite_protocol.errors import EdgeliteError
 
 TOKEN_EXPIRY_S = 30.0
-FEEDS_AT_ONCE = 64  # feeds compacted in one transaction
 
 
 class NodeUnreachable(EdgeliteError):
@@ -88,7 +78,6 @@ class Hub:
         self.is_ready = False
         self._started_ms = self.unix_ms()
         self._admin_hash = b""
-        self._fleet_woken = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     # ---- the environment
@@ -107,19 +96,35 @@ class Hub:
     async def start(self, node_server: Callable[[Hub], NodeServer]) -> int:
         """Run everything but the API; the nodes' port."""
         self.writer = Writer(self.store)
-        await self.writer.transact(self._prepare)
+        await self.writer.transact(partial(prepare, self.random_bytes))
         self._admin_hash = await self.writer.read(_admin_hash)
-        self.fleet.expect(await self.writer.read(_ready_nodes), monotonic_ms())
+        self.fleet.expect(await self.writer.read(ready_nodes), monotonic_ms())
         self.node_server = node_server(self)
+        self._run_in_background()  # before the first node comes
         port = await self.node_server.start()
-        dispatcher = Dispatcher(
-            (DaemonSetController(), PodController(), FeedController(), NodeController()), self.environment
-        )
-        controllers = ControllerLoop(dispatcher, self.writer, self._tell, self.log)
-        for loop in (controllers.run(), self._run_fleet(), self._run_maintenance(), self._run_token_expiry()):
-            self._tasks.append(asyncio.create_task(loop))
         self.is_ready = True
         return port
+
+    def _run_in_background(self) -> None:
+        rounds = Rounds(make_dispatcher(self.environment), self.store, self.fleet.notified, self.log)
+        maintenance = Maintenance(self.settings, self.artifacts, self.unix_ms, self.log)
+        self._fleet_loop = self._loop("nodes", self.fleet)
+        controllers = self._loop("controllers", rounds)
+        loops = (controllers, self._fleet_loop, self._loop("maintenance", maintenance))
+        self._tasks = [asyncio.create_task(one) for one in (*(loop.run() for loop in loops), self._run_token_expiry())]
+        loop = asyncio.get_running_loop()
+
+        def committed() -> None:
+            rounds.committed()
+            controllers.wake()
+
+        def notify(revision: int) -> None:
+            loop.call_soon_threadsafe(committed)
+
+        self._unsubscribe = self.store.subscribe(notify)
+
+    def _loop(self, what: str, source: Source) -> BackgroundLoop:
+        return BackgroundLoop(Background(what, source, self.log), self.writer)
 
     async def dismiss_nodes(self) -> None:
         """Say goodbye to the nodes. Logs that people follow end with the sessions that carry them."""
@@ -128,6 +133,7 @@ class Hub:
 
     async def stop(self) -> None:
         await self.dismiss_nodes()
+        self._unsubscribe()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -138,10 +144,6 @@ class Hub:
         done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         task = done.pop()
         return None if task.cancelled() else task.exception()
-
-    def _prepare(self, transaction: Transaction) -> None:
-        """What a first start makes in the store."""
-        epoch_of(transaction, "", self.random_bytes)
 
     async def ensure_kubeconfig(self, server: str) -> None:
         """Write the administrator's kubeconfig. Its token stays while the file has the one that counts; a lost file is
@@ -223,34 +225,9 @@ class Hub:
 
     def _wake(self, connection: NodeConnection | None) -> None:
         if connection is None:
-            self._fleet_woken.set()
+            self._fleet_loop.wake()
         else:
             self.node_server.wake(connection)
-
-    def _tell(self, notices: Notices) -> None:
-        now_ms = monotonic_ms()
-        self.fleet.feeds_grown(notices.feeds_grown)
-        for node in notices.nodes_removed:
-            self.fleet.removed(node, now_ms)
-        for node in notices.nodes_adopted:
-            self.fleet.adopted(node)
-
-    async def _run_fleet(self) -> None:
-        while True:
-            self._fleet_woken.clear()
-            work = self.fleet.next_work(monotonic_ms())
-            if work is not None:
-                result = await until_written("nodes", partial(self.writer.transact, work.run), self.log)
-                work.done(result, monotonic_ms())
-                continue
-            deadline_ms = self.fleet.deadline_ms()
-            if deadline_ms is None:
-                await self._fleet_woken.wait()
-                continue
-            delay_s = max(0, deadline_ms - monotonic_ms()) / 1000
-            timer = asyncio.get_running_loop().call_later(delay_s, self._fleet_woken.set)
-            await self._fleet_woken.wait()
-            timer.cancel()
 
     async def _run_token_expiry(self) -> None:
         """Only for the eyes of who lists tokens: `tokens.spend` looks at the clock itself."""
@@ -263,45 +240,6 @@ class Hub:
             except EdgeliteError as error:
                 self.log(f"token expiry: {error}")
 
-    async def _run_maintenance(self) -> None:
-        while True:
-            await self._maintain()
-            await asyncio.sleep(self.settings.maintenance_ms / 1000)
-
-    async def _maintain(self) -> None:
-        """Trim what has a bound. Each step is a short transaction of its own, so that nobody waits long."""
-        now_ms = self.unix_ms()
-        try:
-            trimmed = await self.writer.transact(lambda tx: telemetry.trim(tx, self.settings, now_ms))
-            nodes = await self.writer.read(lambda tx: [name_of(node) for node in tx.list(NODES)])
-            for start in range(0, len(nodes), FEEDS_AT_ONCE):
-                some = nodes[start : start + FEEDS_AT_ONCE]
-                await self.writer.transact(partial(self._compact_feeds, some))
-            removed = await self._collect_artifacts(nodes)
-        except EdgeliteError as error:
-            self.log(f"maintenance: {error}")
-            return
-        if trimmed or removed:
-            self.log(f"maintenance: {trimmed} samples and {len(removed)} artifact files let go")
-
-    def _compact_feeds(self, nodes: list[str], transaction: Transaction) -> None:
-        for node in nodes:
-            transaction.feed_compact(node, self.settings.feed_keep)
-
-    async def _collect_artifacts(self, nodes: list[str]) -> list[str]:
-        wanted = await self.writer.read(lambda tx: artifacts.wanted_digests(tx, nodes))
-        return self.artifacts.collect(wanted, self.unix_ms())
-
 
 def _admin_hash(transaction: Transaction) -> bytes:
     return admin.kept_hash(transaction) or b""
-
-
-def _ready_nodes(transaction: Transaction) -> list[str]:
-    """Those that the Node objects call Ready: at a start they have the return window to prove it."""
-    found = []
-    for node in transaction.list(NODES):
-        condition: Any = get_condition(node.get("status") or {}, READY)
-        if condition is not None and condition["status"] == "True":
-            found.append(name_of(node))
-    return found

@@ -22,7 +22,7 @@ from edgelite_hub.routes import extra_routes
 from edgelite_hub.security.ca import ensure_server_certificate
 from edgelite_hub.security.private_files import make_private_directory, write_private
 from edgelite_hub.settings import Settings, default_data_directory
-from edgelite_hub.store.contract import REVISIONS_PER_MILLISECOND
+from edgelite_hub.start import lift_restored
 from edgelite_hub.store.sqlite import SqliteStore
 from edgelite_protocol.errors import CorruptionError, PlatformError
 
@@ -57,7 +57,7 @@ async def _run(settings: Settings, store: SqliteStore, is_restored: bool) -> Non
     _raise_descriptor_limit()
     hub = Hub(settings, store, _log)
     if is_restored:
-        store.lift_revision(hub.unix_ms() * REVISIONS_PER_MILLISECOND)
+        lift_restored(store, hub.unix_ms())
     chain_path, key_path = ensure_server_certificate(hub.authority, settings.pki_directory, settings.advertise)
     context = node_ssl_context(chain_path, key_path, hub.authority.pem.decode())
     nodes_port = await hub.start(lambda hub: NodeServer(hub.fleet, hub.writer, context))

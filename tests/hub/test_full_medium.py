@@ -1,69 +1,105 @@
-"""A store that cannot be written for a while: the hub's own loops wait for it and then catch up; they never end."""
+"""A store that cannot be written for a while: the hub's own works wait for it and then catch up; they never end."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from edgelite_hub import retry
+from edgelite_hub.background import RETRY_MS, Background
 from edgelite_hub.controllers.contract import Notices
 from edgelite_hub.controllers.dispatcher import Dispatcher
-from edgelite_hub.controllers.loop import ControllerLoop
+from edgelite_hub.controllers.rounds import Rounds
 from edgelite_hub.store.memory import MemoryStore
+from edgelite_hub.work import Work
 from edgelite_protocol.errors import CorruptionError, PlatformError
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "RETRY_S", 0.001)
+FULL = PlatformError("the disk is full", "make room")
 
 
-class FailingWriter:
-    """A Writer whose medium is full for the next `failures` transactions."""
+class Hub:
+    """Controllers on a store whose medium is full for the next `failures` transactions, and the time that passes."""
 
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.failures = 0
+        self.now_ms = 0
+        self.log: list[str] = []
+        self.seen: list[str] = []
+        dispatcher = Dispatcher((Watching(self.seen),), None)  # type: ignore[arg-type]  # of no use to Watching
+        self.rounds = Rounds(dispatcher, self.store, tell, self.log.append)
+        self.store.subscribe(lambda revision: self.rounds.committed())
+        self.background = Background("controllers", self.rounds, self.log.append)
 
-    async def transact(self, function: Callable[[Any], Any]) -> Any:
+    def run(self) -> None:
+        """Until nothing is due at this time."""
+        while (work := self.background.next_work(self.now_ms)) is not None:
+            try:
+                result = self._transact(work)
+            except Exception as error:  # noqa: BLE001  handed on, as whoever drives it does
+                self.background.failed(work, error, self.now_ms)
+            else:
+                self.background.done(work, result, self.now_ms)
+
+    def _transact(self, work: Work) -> Any:
         if self.failures:
             self.failures -= 1
-            raise PlatformError("the disk is full", "make room")
-        return self.store.transact(function)
+            raise FULL
+        return self.store.transact(work.run)
 
-    async def call(self, function: Callable[[], Any]) -> Any:
-        return function()
+    def make_node(self, name: str) -> None:
+        self.store.transact(lambda tx: tx.create("nodes", "", name, {"metadata": {"name": name}}))
 
 
 def test_controllers_outlast_a_medium_that_stays_full() -> None:
-    log: list[str] = []
-
-    async def play() -> None:
-        writer = FailingWriter()
-        seen: list[str] = []
-        controllers: Any = ControllerLoop(Dispatcher((Watching(seen),), None), writer, tell, log.append)  # type: ignore[arg-type]
-        running = asyncio.create_task(controllers.run())
-        await asyncio.sleep(0.01)
-        writer.failures = 5
-        writer.store.transact(lambda tx: tx.create("nodes", "", "n1", {"metadata": {"name": "n1"}}))
-        for _ in range(200):
-            await asyncio.sleep(0.005)
-            if "n1" in seen:
-                break
-        assert not running.done()
-        assert "n1" in seen
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-    asyncio.run(asyncio.wait_for(play(), 10))
-    assert [line for line in log if "trying again" in line] == log[1:2], "said once"
-    assert "go on" in log[-1]
+    hub = Hub()
+    hub.run()
+    hub.failures = 5
+    hub.make_node("n1")
+    for _ in range(4):
+        hub.run()
+        assert hub.seen == []
+        assert hub.background.deadline_ms() == hub.now_ms + RETRY_MS
+        hub.now_ms += RETRY_MS
+    hub.run()
+    assert hub.seen == ["n1"]
+    assert [line for line in hub.log if "trying again" in line] == hub.log[1:2], "said once"
+    assert "go on" in hub.log[-1]
 
 
-def tell(notices: Notices) -> None:
+def test_nothing_is_tried_before_its_time() -> None:
+    hub = Hub()
+    hub.failures = 1
+    hub.run()
+    hub.now_ms += RETRY_MS - 1
+    assert hub.background.next_work(hub.now_ms) is None
+    hub.now_ms += 1
+    assert hub.background.next_work(hub.now_ms) is not None
+
+
+def test_an_object_that_a_controller_cannot_bear_does_not_stop_the_others() -> None:
+    hub = Hub()
+    hub.run()
+    for name in ("n1", "bad", "n2"):
+        hub.make_node(name)
+    hub.run()
+    assert hub.seen[-2:] == ["n1", "n2"]
+    assert hub.log == ["controllers: KeyError 'bad': going one by one", "controllers: Watching bad: KeyError 'bad'"]
+    hub.make_node("n3")
+    hub.run()
+    assert hub.seen[-1] == "n3", "and it goes on behind them"
+
+
+def test_changes_that_were_forgotten_make_everything_count_as_changed() -> None:
+    hub = Hub()
+    hub.run()
+    hub.make_node("n1")
+    hub.store.compact(hub.store.revision())
+    hub.run()
+    assert hub.seen == ["n1"]
+
+
+def tell(notices: Notices, now_ms: int) -> None:
     pass
 
 
@@ -78,13 +114,14 @@ class Watching:
         return [(node["metadata"]["name"],) for node in transaction.list("nodes")]
 
     def reconcile(self, work: Any, key: tuple[str]) -> None:
+        if key[0] == "bad":
+            raise KeyError(key[0])
         self.seen.append(key[0])
 
 
 def test_a_damaged_store_is_not_waited_for() -> None:
-    async def attempt() -> None:
-        raise CorruptionError("hub.sqlite", "the store is damaged")
-
-    log: list[str] = []
+    hub = Hub()
+    work = hub.background.next_work(0)
+    assert work is not None
     with pytest.raises(CorruptionError):
-        asyncio.run(retry.until_written("controllers", attempt, log.append))
+        hub.background.failed(work, CorruptionError("hub.sqlite", "the store is damaged"), 0)

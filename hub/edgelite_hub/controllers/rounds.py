@@ -98,10 +98,11 @@ class Rounds:
             self._start_over(error)
             return
         self._log(f"controllers: {type(error).__name__} {error}: going one by one")
-        for change in self._changes:
-            self._alone.append((f"{change.resource} {change.name}", partial(self._note, change)))
         for item in self._items:
             self._alone.append((self._dispatcher.describe(item), partial(self._reconcile, item)))
+        if not self._items:  # it came no further than the changes
+            for change in self._changes:
+                self._alone.append((f"{change.resource} {change.name}", partial(self._note, change)))
         self._pass(self._changes)
 
     def _start_over(self, error: EdgeliteError) -> None:

@@ -11,25 +11,21 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+from edgelite_hub.background_loop import carry_out, monotonic_ms, wait_until
 from edgelite_hub.nodes.fleet import Fleet
+from edgelite_hub.nodes.links import Link, Links
 from edgelite_hub.nodes.node_logic import NodeConnection
-from edgelite_hub.nodes.relayed import RelayedConnection
 from edgelite_hub.security.identity import PeerIdentity, parse_identity
-from edgelite_hub.store.contract import Transaction
+from edgelite_hub.store.contract import Outcome
 from edgelite_hub.store.writer import Writer
 from edgelite_hub.work import Work
-from edgelite_protocol.errors import CorruptionError, PlatformError, ProtocolError
-from edgelite_protocol.frames import HEADER_BYTES
-from edgelite_protocol.relay import RELAY
+from edgelite_protocol.errors import EdgeliteError, PlatformError, ProtocolError
 
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, which the ssl module has no name for
 WRITE_BYTES = 16 * 1024  # offered to the link at once, so that little stands before an urgent message
-UNPARSED_BYTES_MAX = 256 * 1024  # of one peer, while a commit of its is on the way; then its socket waits
 SOCKET_SEND_BYTES = 64 * 1024
 BACKLOG = 512  # nodes that meet a restarted hub all at once
 STOP_S = 0.3  # for goodbyes to leave when the hub stops; a node that misses its own finds the link cut
@@ -46,21 +42,16 @@ def node_ssl_context(chain_path: Path, key_path: Path, ca_pem: str) -> ssl.SSLCo
     return context
 
 
-def monotonic_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
-
-
 class NodeServer:
     """All connections of nodes. `start`, later `stop`."""
 
     def __init__(self, fleet: Fleet, writer: Writer, context: ssl.SSLContext) -> None:
         self.fleet = fleet
         self.writer = writer
+        self.links = Links(fleet)
+        self.sockets: set[_Socket] = set()
         self._context = context
         self._server: asyncio.Server | None = None
-        self._links: dict[NodeConnection, _Link] = {}
-        self.pending: set[_Link] = set()  # not welcomed yet
-        self.links: set[_Link] = set()
 
     async def start(self) -> int:
         """Listen; the port."""
@@ -68,7 +59,7 @@ class NodeServer:
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
-                lambda: _Link(self),
+                lambda: _Socket(self),
                 settings.nodes_host,
                 settings.nodes_port,
                 ssl=self._context,
@@ -85,58 +76,28 @@ class NodeServer:
         """Say goodbye to all, and give it a moment to leave."""
         if self._server is not None:
             self._server.close()
-        tasks = [link.task for link in self.links if link.task is not None]
-        for link in list(self.links):
-            link.refuse("hub_stopping", "the hub is stopping: come back soon")
+        tasks = [one.task for one in self.sockets if one.task is not None]
+        for one in list(self.sockets):
+            one.refuse("hub_stopping", "the hub is stopping: come back soon")
         if tasks:
             await asyncio.wait(tasks, timeout=STOP_S)
-        for link in list(self.links):
-            link.abort()
+        for one in list(self.sockets):
+            one.abort()
 
     def wake(self, connection: NodeConnection) -> None:
-        link = self._links.get(connection)
-        if link is not None:
-            link.wake()
-
-    def admit(self, link: _Link) -> bool:
-        """Whether there is room for one more."""
-        settings = self.fleet.environment.settings
-        if len(self.links) >= settings.connections_max or len(self.pending) >= settings.connections_unidentified_max:
-            return False
-        self.links.add(link)
-        self.pending.add(link)
-        return True
-
-    def bound(self, connection: NodeConnection, link: _Link) -> None:
-        self._links[connection] = link
-
-    def unbind(self, connection: NodeConnection) -> None:
-        self._links.pop(connection, None)
-
-    def forget(self, link: _Link, connection: NodeConnection | None) -> None:
-        self.links.discard(link)
-        self.pending.discard(link)
-        if connection is not None:
-            self._links.pop(connection, None)
-
-    async def carry_out(self, work: Work) -> object:
-        """Run one work's transaction; its result."""
-        run: Callable[[Transaction], object] = work.run
-        return await (self.writer.read(run) if work.reads_only else self.writer.transact(run))
+        self.links.wake(connection)
 
 
-class _Link(asyncio.Protocol):
-    """One socket. Its task takes work from the connection, one at a time, and sends what there is between."""
+class _Socket(asyncio.Protocol):
+    """One socket. Its task takes work from the link, one at a time, and sends what there is between."""
 
     def __init__(self, server: NodeServer) -> None:
         self._server = server
         self._transport: asyncio.Transport | None = None
-        self._connection: NodeConnection | None = None
-        self._head: bytes | None = b""  # until the first frame's header is there
+        self._link: Link | None = None
         self._woken = asyncio.Event()
         self._can_write = True
         self._is_paused = False
-        self._is_lost = False
         self.task: asyncio.Task[None] | None = None
 
     # ---- asyncio.Protocol
@@ -144,54 +105,39 @@ class _Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         address = str((transport.get_extra_info("peername") or ("unknown",))[0])
-        if not self._server.admit(self):
-            line = f"peer {address}: turned away, too many connections"
-            self._server.fleet.complain(address, "turned away", line, monotonic_ms())
+        try:
+            identity = self._identify()
+        except ProtocolError as error:
+            self._server.fleet.complain(address, error.code, f"peer {address}: {error}", monotonic_ms())
+            self._transport.abort()
+            return
+        link = self._server.links.admit(identity, address, monotonic_ms())
+        if link is None:
             self._transport.abort()
             return
         self._prepare_socket()
-        identity = self._identify(address)
-        if self._is_lost:
-            return
-        self._connection = NodeConnection(self._server.fleet, identity, address, monotonic_ms())
-        self._server.bound(self._connection, self)
-        self.task = asyncio.get_running_loop().create_task(self._run())
+        self._link = link
+        link.wake = self._woken.set
+        self._server.sockets.add(self)
+        self.task = asyncio.get_running_loop().create_task(self._run(link))
 
     def data_received(self, data: bytes) -> None:
-        if self._connection is None or self._transport is None:
+        if self._link is None or self._transport is None:
             return
-        if self._head is not None:
-            data = self._head + data
-            self._head = data if len(data) < HEADER_BYTES else None
-            if self._head is not None:
-                return
-            self._begin_relay(self._connection, data)
-        self._connection.receive(data, monotonic_ms())
-        if self._connection.unparsed_bytes > UNPARSED_BYTES_MAX and not self._is_paused:
+        self._link.received(data, monotonic_ms())
+        if self._link.is_paused and not self._is_paused:
             self._is_paused = True
             self._transport.pause_reading()
         self._woken.set()
 
-    def _begin_relay(self, connection: NodeConnection, data: bytes) -> None:
-        """The first frame says that this is no session of the peer's own, but a gateway that carries one."""
-        gateway = connection.identity
-        if data[HEADER_BYTES - 1] != RELAY or not isinstance(gateway, PeerIdentity):
-            return
-        self._server.unbind(connection)
-        self._connection = RelayedConnection(self._server.fleet, gateway, connection.address, monotonic_ms())
-        self._server.bound(self._connection, self)
-
     def eof_received(self) -> None:
-        if self._connection is not None:
-            self._connection.receive_eof(monotonic_ms())
+        if self._link is not None:
+            self._link.received_eof(monotonic_ms())
         self._woken.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._is_lost = True
-        if self._connection is None:
-            self._server.forget(self, None)
-            return
-        self._connection.receive_eof(monotonic_ms())
+        if self._link is not None:
+            self._link.lost(monotonic_ms())
         self._woken.set()
 
     def pause_writing(self) -> None:
@@ -203,95 +149,66 @@ class _Link(asyncio.Protocol):
 
     # ---- from outside
 
-    def wake(self) -> None:
-        self._woken.set()
-
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
     def refuse(self, code: str, text: str) -> None:
-        if self._connection is not None:
-            self._connection.refuse(code, text, monotonic_ms())
+        if self._link is not None:
+            self._link.refuse(code, text, monotonic_ms())
             self._woken.set()
 
     # ---- the task
 
-    async def _run(self) -> None:
+    async def _run(self, link: Link) -> None:
         try:
-            await self._serve()
-        except (PlatformError, CorruptionError) as error:
-            connection = self._current()
-            self._server.fleet.environment.log(f"peer {connection.address}: the hub's own trouble ends it: {error}")
-            connection.refuse("hub_error", "the hub has trouble of its own: come back later", monotonic_ms())
-            self._flush(connection)
+            await self._serve(link)
         finally:
-            connection = self._current()
-            connection.abandon(monotonic_ms())
-            self._server.forget(self, connection)
+            link.finish(monotonic_ms())
+            self._server.sockets.discard(self)
             if self._transport is not None:
                 self._transport.close()
 
-    def _current(self) -> NodeConnection:
-        """It is another one from the moment on that the peer turns out to be a gateway."""
-        assert self._connection is not None
-        return self._connection
-
-    async def _serve(self) -> None:
+    async def _serve(self, link: Link) -> None:
         while True:
             self._woken.clear()
-            connection = self._current()
-            work = connection.next_work(monotonic_ms())
+            work = link.next_work(monotonic_ms())
             if work is not None:
-                await self._carry_out(connection, work)
-                self._flush(connection)
+                goes_on = await self._carry_out(link, work)
+                self._flush(link)
+                if not goes_on:
+                    return
                 continue
-            self._all_parsed(connection)
-            self._flush(connection)
-            if connection.closed or self._is_lost:
+            self._read_on(link)
+            self._flush(link)
+            if link.is_finished:
                 return
-            deadline_ms = connection.step(monotonic_ms())
-            if connection.is_over and connection.ended is None:
-                continue  # time ended it: the last event is still to be taken
-            self._flush(connection)
-            await self._wait(deadline_ms)
+            deadline_ms = link.step(monotonic_ms())
+            if link.has_last_event:
+                continue  # time ended it
+            self._flush(link)
+            await wait_until(self._woken, deadline_ms)
 
-    async def _carry_out(self, connection: NodeConnection, work: Work) -> None:
+    async def _carry_out(self, link: Link, work: Work) -> bool:
+        outcome: Outcome[Any]
         try:
-            result = await self._server.carry_out(work)
-        except ProtocolError as error:
-            connection.work_failed(work, error, monotonic_ms())
-        else:
-            work.done(result, monotonic_ms())
+            outcome = Outcome(await carry_out(self._server.writer, work), None)
+        except EdgeliteError as error:
+            outcome = Outcome(None, error)
+        return link.settle(work, outcome, monotonic_ms())
 
-    def _flush(self, connection: NodeConnection) -> None:
+    def _flush(self, link: Link) -> None:
         transport = self._transport
         while self._can_write and transport is not None and not transport.is_closing():
-            data = connection.data_to_send(WRITE_BYTES)
+            data = link.data_to_send(WRITE_BYTES)
             if not data:
                 return
             transport.write(data)
 
-    def _all_parsed(self, connection: NodeConnection) -> None:
-        if self._is_paused and self._transport is not None:
+    def _read_on(self, link: Link) -> None:
+        if self._is_paused and not link.is_paused and self._transport is not None:
             self._is_paused = False
             self._transport.resume_reading()
-        if connection.live is not None:
-            self._server.pending.discard(self)
-
-    async def _wait(self, deadline_ms: int | None) -> None:
-        """Until woken or the deadline. A timer instead of wait_for, which makes a task each time."""
-        if self._woken.is_set():
-            return
-        if deadline_ms is None:
-            await self._woken.wait()
-            return
-        delay_s = max(0, deadline_ms - monotonic_ms()) / 1000
-        timer = asyncio.get_running_loop().call_later(delay_s, self._woken.set)
-        try:
-            await self._woken.wait()
-        finally:
-            timer.cancel()
 
     def _prepare_socket(self) -> None:
         if self._transport is None:
@@ -302,17 +219,8 @@ class _Link(asyncio.Protocol):
             with contextlib.suppress(OSError):  # gone already: the connection's own end tells
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_SEND_BYTES)
 
-    def _identify(self, address: str) -> PeerIdentity | None:
-        transport = self._transport
-        tls = transport.get_extra_info("ssl_object") if transport is not None else None
+    def _identify(self) -> PeerIdentity | None:
+        """ProtocolError for a certificate that is no node's."""
+        tls = self._transport.get_extra_info("ssl_object") if self._transport is not None else None
         der = tls.getpeercert(binary_form=True) if tls is not None else None
-        if not der or transport is None:
-            return None
-        try:
-            return parse_identity(der)
-        except ProtocolError as error:
-            self._server.fleet.complain(address, error.code, f"peer {address}: {error}", monotonic_ms())
-            self._is_lost = True
-            self._server.forget(self, None)
-            transport.abort()
-            return None
+        return parse_identity(der) if der else None
