@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 FRAME_BYTES_MAX = 16 * 1024  # as the Linux port takes
 ROUNDS_MAX = 100  # of effects and their immediate completions before anything else has its turn, as in the ports
 BOOT_MS = 15_000  # from power to the agent's start: a Pi Zero takes 12 to 20 s
+OFF_MS = 5_000
+RESET_MS = 1_000
 RESTART_MS = 2_000  # what a service manager waits before it starts a dead agent again
 STOP_TIMEOUT_MS = 5_000
 WATCHDOG_MS = 60_000
@@ -80,6 +82,7 @@ class SimNode:
         self.faults: list[str] = []  # what the agent's code raised: each is a bug of ours
         self.boot_ms = BOOT_MS
         self._boot_id = b""
+        self._sleeps = False
         self._power = 0  # how often power was switched
         self._connections: Connections | None = None
         self._dispatcher: Any = None
@@ -118,6 +121,7 @@ class SimNode:
         if not self.is_on:
             return
         self._power += 1
+        self._sleeps = False
         self._end_agent(why, is_told=False)
         self.is_on = False
         self.watchdog.stop()
@@ -129,11 +133,11 @@ class SimNode:
         for observer in self.world.observers:
             observer.power(self.name, False, why, self.queue.now_ms)
 
-    def power_cycle(self, how: str = "random", off_ms: int = 1_000, why: str = "power cut") -> None:
+    def power_cycle(self, how: str = "random", off_ms: int = OFF_MS, why: str = "power cut") -> None:
         self.power_cut(how, why)
         self.queue.after(off_ms, self.power_on)
 
-    def power_cut_at_write(self, number: int, how: str = "random", off_ms: int = 1_000) -> None:
+    def power_cut_at_write(self, number: int, how: str = "random", off_ms: int = OFF_MS) -> None:
         """When the flash is written for that many times more (1: the next), and the agent stands right there."""
 
         def cut() -> None:
@@ -144,7 +148,7 @@ class SimNode:
         self.flash.cut_at_write(number, cut)
 
     def _bitten(self) -> None:
-        self.power_cycle("random", 1_000, "watchdog")
+        self.power_cycle("random", RESET_MS, "watchdog")
 
     # ---- the agent's process
 
@@ -188,8 +192,7 @@ class SimNode:
     def hang(self) -> None:
         """Its loop never comes round again; the watchdog notices."""
         if self.node is not None:
-            self.hangs = True
-            self.processes.hold()
+            self._hold()
             self.watchdog.starve()
 
     def stop(self, then: Callable[[], object] | None = None) -> None:
@@ -207,12 +210,32 @@ class SimNode:
         """The agent is stopped in order, and a new one started."""
         self.stop(lambda: self.queue.after(down_ms, self._start_agent))
 
-    def reboot(self) -> None:
-        """In order: the agent is stopped, the flash synced, the machine started anew."""
-        self.stop(lambda: self._restart_machine())
+    def shut_down(self) -> None:
+        """In order: the agent is stopped, workloads end, everything gets to the flash, the power goes."""
+        if self.node is None or self.hangs:
+            self.power_cut("kept", "shutdown")
+        else:
+            self.stop(lambda: self.power_cut("kept", "shutdown"))
 
-    def _restart_machine(self) -> None:
-        self.power_cycle("kept", 2_000, "reboot")
+    def suspend(self) -> None:
+        """The machine sleeps: nothing runs. Its clocks count on, as the ports ask for."""
+        if not self._sleeps and self.is_on:
+            self._sleeps = True
+            self._hold()
+
+    def resume(self) -> None:
+        if not self._sleeps:
+            return
+        self._sleeps = self.hangs = False
+        self.processes.let_go()
+        if self._connections is not None:
+            self._connections.let_go()
+        self.round()
+
+    def _hold(self) -> None:
+        if self.node is not None:
+            self.hangs = True
+            self.processes.hold()
 
     def _finish_stop(self) -> None:
         then, self._stopped = self._stopped, None

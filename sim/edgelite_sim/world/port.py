@@ -33,6 +33,7 @@ class Connection:
         self._is_open = False
         self._is_closed = False
         self._timer: Any = None
+        self._held: list[bytes] = []  # what came while the agent does not read; a flow's own bound holds for it
 
     # ---- getting to a hub
 
@@ -110,7 +111,15 @@ class Connection:
         self.channel.opened(self._node.monotonic_ms())
 
     def received(self, data: bytes) -> None:
-        if not self._node.hangs:
+        if self._node.hangs:
+            self._held.append(data)  # its kernel has it
+        else:
+            self.channel.received(data, self._node.monotonic_ms())
+
+    def let_go(self) -> None:
+        """The agent reads again."""
+        held, self._held = self._held, []
+        for data in held:
             self.channel.received(data, self._node.monotonic_ms())
 
     def data_to_send(self, size_bytes_max: int) -> bytes:
@@ -210,6 +219,10 @@ class Connections:
     def pump(self) -> None:
         for connection in self._open:
             connection.pump()
+
+    def let_go(self) -> None:
+        for connection in list(self._open):
+            connection.let_go()
 
     def link_changed(self) -> None:
         """What waits for the line may go on, or has to wait."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgelite_sim.network import profile as profiles
 from edgelite_sim.network.profile import Profile
-from edgelite_sim.world.hub import SimHub
+from edgelite_sim.world.hub import Backup, SimHub
 from edgelite_sim.world.node import SimNode
 from edgelite_sim.world.observer import Observer
 from edgelite_sim.world.queue import EventQueue
@@ -80,6 +80,8 @@ class World:
         self.hubs: dict[str, SimHub] = {}
         self.nodes: dict[str, SimNode] = {}
         self.devices: dict[tuple[str, str], WorldDevice] = {}  # by (node, name)
+        self.profiles: dict[str, Profile] = {}  # a scenario's own, and those of edgelite_sim.network when asked for
+        self.backups: dict[tuple[str, str], Backup] = {}  # by (hub, name)
         self._reached: dict[tuple[str, tuple[Any, ...]], WorldDevice] = {}
         self._doubles: dict[str, list[SimHub]] = {}  # hubs that answer at another's address, by mistake
         self._draw_doubles = self.draw("doubles")
@@ -140,7 +142,7 @@ class World:
     ) -> SimNode:
         """A node that has joined the first of its hubs, as if by token. `settings` are those of agent.conf."""
         names = list(hubs) or list(self.hubs)[:1]
-        found = profiles.builtin(profile) if isinstance(profile, str) else profile
+        found = self.profile(profile) if isinstance(profile, str) else profile
         node = SimNode(self, name, found, settings or {}, names)
         self.nodes[name] = node
         node.identity = self.hubs[names[0]].provision(name)
@@ -154,6 +156,10 @@ class World:
         self.devices[node, name] = device
         self._reached[node, _key(target)] = device
         return device
+
+    def profile(self, name: str) -> Profile:
+        """One of this world's own, or of those that are built in; UnknownProfileError lists them."""
+        return self.profiles.get(name) or profiles.builtin(name)
 
     # ---- who reaches whom
 
