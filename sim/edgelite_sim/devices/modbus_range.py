@@ -69,7 +69,7 @@ class Layout:
                 turned[place] = byte
             data = bytes(turned)
         (value,) = self._struct.unpack(data)
-        return value * self.scale if self.scale != 1.0 else value  # type: ignore[no-any-return]
+        return value if self.scale == 1.0 else float("%.15g" % (value * self.scale))
 
 
 class SlaveRange(Range):
