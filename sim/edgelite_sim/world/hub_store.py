@@ -116,6 +116,11 @@ class SimWriter:
         self._is_busy = False
         self._is_dead = False
 
+    @property
+    def waiting(self) -> int:
+        """Transactions that wait for the next commit."""
+        return len(self._pending)
+
     def close(self) -> None:
         """Nothing that waits is ever done."""
         self._is_dead = True

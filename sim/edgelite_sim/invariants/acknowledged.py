@@ -1,0 +1,239 @@
+"""nothing-acknowledged-is-lost: what was taken from a device, and what the hub said that it has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from edgelite_protocol.messages import LANE_TELEMETRY
+from edgelite_sim.invariants import reach
+from edgelite_sim.invariants.conditions import Conditions
+from edgelite_sim.invariants.invariant import Invariant
+from edgelite_sim.invariants.objects import NODES, Following, condition_of
+from edgelite_sim.invariants.readings import Readings, Series
+
+if TYPE_CHECKING:
+    from edgelite_hub.store.contract import Sample
+    from edgelite_sim.world.world import World
+
+COMMIT_SLACK_MS = 3_500  # beside group_window_ms: what a sync, and the round before it, may take on a slow card
+SETTLE_MS = 390_000  # the longest backoff (300 s), an attempt that hangs (90 s): by then a session is there
+DELIVER_MS = 60_000  # what a session may take from a reading to its place in the store
+
+# What a medium or its host does to what was not yet safe, beyond a plain cut: readings wait in memory meanwhile.
+UNSAFE_FAULTS = ("flash-full", "slow-sync", "sync-fails", "flash full", "slow sync", "stall")
+# Damage to what was safe. The agent reports it; nothing can bring it back.
+DAMAGE_FAULTS = ("bit-rot", "bit rot", "rot", "lost-sector", "wipe", "older-copy")
+
+_GAP = re.compile(r"node (\S+): lost with an older store: lane (\d+), reports")
+_DROPPED = re.compile(r"(\d+) reports of lane 1 were dropped")
+
+
+@dataclass(slots=True)
+class _Losses:
+    """What a node may have lost: when it died, and since when before that nothing was safe; damage; drops."""
+
+    deaths: list[tuple[int, int]] = field(default_factory=list)  # (from, to): readings between were not safe yet
+    unsafe_since_ms: int | None = None
+    damaged_ms: int = -1  # readings up to here may be gone from the flash
+    dropped: int = 0
+    dropped_told: str = ""
+
+
+class NothingAcknowledgedIsLost(Invariant):
+    """`properties` names those that count their own answers; all whose values only grow, where it is empty."""
+
+    name = "nothing-acknowledged-is-lost"
+    sentence = (
+        "A reading that a node held for longer than its commit window, and a report that a hub acknowledged, are in "
+        "the hub's store in the end, unless a quota dropped them and said so, or a restored hub named the gap."
+    )
+
+    def __init__(
+        self,
+        properties: Sequence[str] = (),
+        commit_slack_ms: int = COMMIT_SLACK_MS,
+        settle_ms: int = SETTLE_MS,
+        deliver_ms: int = DELIVER_MS,
+    ) -> None:
+        super().__init__()
+        self._commit_slack_ms = commit_slack_ms
+        self._settle_ms = settle_ms
+        self._deliver_ms = deliver_ms
+        self._readings = Readings(properties)
+        self._conditions = Conditions()
+        self._following = Following()
+        self._losses: dict[str, _Losses] = {}
+        self._acknowledged: dict[tuple[str, str, int], tuple[int, int]] = {}  # (hub, node, lane): the newest name
+        self._gaps: set[tuple[str, str, int]] = set()
+        self._windows_ms: dict[str, int] = {}
+        self._crashed: set[str] = set()
+
+    # ---- what is seen
+
+    def begin(self, world: World) -> None:
+        super().begin(world)
+        self._conditions.begin(world)
+
+    def answered(self, node: str, device: str, values: dict[str, object], now_ms: int) -> None:
+        reported = {name: values[name] for name in values if self._following.is_reported(node, device, name)}
+        self._readings.answered(node, device, reported, now_ms)
+
+    def stored(self, hub: str, samples: Sequence[Sample], now_ms: int) -> None:
+        for sample in samples:
+            series = self._readings.of(sample)
+            if series is not None:
+                series.stored(hub, sample.value)
+
+    def changed(
+        self, hub: str, resource: str, namespace: str, name: str, new: dict[str, Any] | None, now_ms: int
+    ) -> None:
+        self._following.changed(hub, resource, namespace, name, new, now_ms)
+        if resource == NODES and new is not None:
+            self._note_drops(name, new)
+
+    def _note_drops(self, node: str, new: dict[str, Any]) -> None:
+        """The condition has the count of the newest report of drops."""
+        told = condition_of(new, "ReportsDropped")
+        text = f"{told.get('message')} {told.get('lastTransitionTime')} {told.get('lastHeartbeatTime')}"
+        losses = self._of(node)
+        found = _DROPPED.search(text)
+        if found is not None and text != losses.dropped_told:
+            losses.dropped += int(found.group(1))
+            losses.dropped_told = text
+
+    def log(self, hub: str, line: str, now_ms: int) -> None:
+        found = _GAP.search(line)
+        if found is not None:
+            self._gaps.add((hub, found.group(1), int(found.group(2))))
+
+    def acknowledged(self, node: str, hub: str, lane: int, generation: int, sequence: int, now_ms: int) -> None:
+        self._acknowledged[hub, node, lane] = (generation, sequence)
+
+    def power(self, node: str, is_on: bool, why: str, now_ms: int) -> None:
+        self._conditions.power(node, is_on, why, now_ms)
+
+    def line(self, node: str, state: str, now_ms: int) -> None:
+        self._conditions.line(node, state, now_ms)
+
+    def agent(self, node: str, is_up: bool, why: str, now_ms: int) -> None:
+        if is_up:
+            return
+        losses = self._of(node)
+        since_ms = now_ms - self._window_ms(node)
+        if losses.unsafe_since_ms is not None:
+            since_ms = min(since_ms, losses.unsafe_since_ms - self._window_ms(node))
+        losses.deaths.append((since_ms, now_ms))
+
+    def fault(self, kind: str, target: str, detail: str, now_ms: int) -> None:
+        self._conditions.fault(kind, target, detail, now_ms)
+        losses = self._of(target)
+        if kind in UNSAFE_FAULTS:
+            losses.unsafe_since_ms = now_ms
+        elif kind in DAMAGE_FAULTS:
+            losses.damaged_ms = now_ms
+        elif kind == "heal":
+            losses.unsafe_since_ms = None
+
+    # ---- hubs
+
+    def hub(self, hub: str, what: str, now_ms: int) -> None:
+        self._conditions.hub(hub, what, now_ms)
+        if what in reach.OTHER_STORE:
+            self._take_other_store(hub)
+        elif what == "crashed":
+            self._crashed.add(hub)
+        elif what == "started" and hub in self._crashed:
+            self._crashed.discard(hub)
+            self._check_store(hub, now_ms)
+
+    def _take_other_store(self, hub: str) -> None:
+        """What it no longer has is forgiven where it was acknowledged and the hub names the gap."""
+        for series in self._readings:
+            gone = series.replace(hub, reach.stored_values(self.world, hub, series))
+            series.shelf(hub).forgotten.update(gone)
+        for key in [key for key in self._acknowledged if key[0] == hub]:
+            del self._acknowledged[key]
+        self._gaps = {gap for gap in self._gaps if gap[0] != hub}
+
+    def _check_store(self, hub: str, now_ms: int) -> None:
+        """What was committed and what was acknowledged is there still."""
+        for series in self._readings:
+            if hub in series.shelves:
+                self._check_series(hub, series, now_ms)
+        for (owner, node, lane), name in sorted(self._acknowledged.items()):
+            positions = reach.position(self.world, hub, node, lane) if owner == hub else None
+            if positions is not None and all(one < name for one in positions):
+                last = max(positions, default=None)
+                text = f"{hub} acknowledged report {name} of lane {lane}, and its store ends at {last}"
+                self.violate(now_ms, node, text)
+
+    def _check_series(self, hub: str, series: Series, now_ms: int) -> None:
+        gone = series.replace(hub, reach.stored_values(self.world, hub, series))
+        oldest_ms = now_ms - reach.retention_ms(self.world, hub)
+        gone = [place for place in gone if series.times_ms[place] > oldest_ms]
+        if gone:
+            first = series.values[gone[0]]
+            text = f"{hub} had stored {len(gone)} readings of {series.text} that are gone; the first is {first!r}"
+            self.violate(now_ms, series.node, text)
+
+    # ---- the end
+
+    def end(self, world: World, now_ms: int) -> None:
+        for hub in sorted(world.hubs):
+            self._check_store(hub, now_ms)
+        for node in sorted({series.node for series in self._readings}):
+            since_ms = self._conditions.good_since_ms(node)
+            if since_ms is not None and now_ms - since_ms >= self._settle_ms:
+                self._judge(node, now_ms - self._window_ms(node) - self._deliver_ms, now_ms)
+
+    def _judge(self, node: str, until_ms: int, now_ms: int) -> None:
+        lost: list[tuple[Series, int]] = []
+        for series in self._readings.of_node(node):
+            if series.is_counting:
+                lost += [(series, place) for place in self._missing(series, until_ms)]
+        excused = self._of(node).dropped
+        if len(lost) <= excused:
+            return
+        for series, place in lost[excused:]:
+            dropped = f" ({excused} were dropped by the quota)" if excused else ""
+            text = (
+                f"{series.text} = {series.values[place]!r}, read at {series.times_ms[place]} ms, is in no hub's store"
+            )
+            self.violate(now_ms, node, text + dropped)
+
+    def _missing(self, series: Series, until_ms: int) -> list[int]:
+        losses = self._of(series.node)
+        deaths = losses.deaths
+        missing = []
+        for place, time_ms in enumerate(series.times_ms):
+            if time_ms > until_ms:
+                break
+            if series.is_stored(place) or time_ms <= losses.damaged_ms:
+                continue
+            if any(start_ms < time_ms <= end_ms for start_ms, end_ms in deaths) or self._is_gap(series, place):
+                continue
+            missing.append(place)
+        return missing
+
+    def _is_gap(self, series: Series, place: int) -> bool:
+        """A restored hub had it, and has told that it has not."""
+        return any(
+            place in shelf.forgotten and (hub, series.node, LANE_TELEMETRY) in self._gaps
+            for hub, shelf in series.shelves.items()
+        )
+
+    def _of(self, node: str) -> _Losses:
+        losses = self._losses.get(node)
+        if losses is None:
+            losses = self._losses[node] = _Losses()
+        return losses
+
+    def _window_ms(self, node: str) -> int:
+        window_ms = self._windows_ms.get(node)
+        if window_ms is None:
+            config = reach.config(self.world, node)
+            window_ms = self._windows_ms[node] = config.group_window_ms + self._commit_slack_ms
+        return window_ms
