@@ -1,1 +1,7 @@
 """What a run of the simulator looked like: recorded while it runs, drawn afterwards as a page or a picture."""
+
+from edgelite_sim.report.page import write_html
+from edgelite_sim.report.recorder import Recorder
+from edgelite_sim.report.recording import Outcome, Recording, RecordingError
+
+__all__ = ["Outcome", "Recorder", "Recording", "RecordingError", "write_html"]

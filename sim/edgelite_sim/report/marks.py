@@ -1,0 +1,48 @@
+"""What happened at one time each: all of it up to a bound, then joined by kind and neighbourhood in time."""
+
+from __future__ import annotations
+
+from edgelite_sim.report.recording import Mark
+
+MARKS_MAX = 4_000
+GRAIN_MS = 1_000
+GRAIN_MS_MAX = 1 << 50  # beyond any run: what is left then is one mark a kind
+TARGETS_UNTIL_MS = 3_600_000  # with a coarser grain, one mark stands for all targets
+
+
+class Marks:
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self._kept: list[Mark] = []
+        self._grain_ms = GRAIN_MS
+
+    def add(self, kind: str, target: str, detail: str, now_ms: int) -> None:
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        self._kept.append(Mark(now_ms, kind, target, detail))
+        if len(self._kept) > MARKS_MAX:
+            self._condense()
+
+    def all(self) -> list[Mark]:
+        return list(self._kept)
+
+    def _condense(self) -> None:
+        while len(self._kept) > MARKS_MAX // 2 and self._grain_ms < GRAIN_MS_MAX:
+            self._grain_ms *= 2
+            self._kept = joined(self._kept, self._grain_ms)
+
+
+def joined(marks: list[Mark], grain_ms: int) -> list[Mark]:
+    """One for all of a kind (and target, while the grain is fine) that fall in one cell of the grain."""
+    cells: dict[tuple[int, str, str], Mark] = {}
+    for mark in marks:
+        target = mark.target if grain_ms <= TARGETS_UNTIL_MS else ""
+        key = (mark.time_ms // grain_ms, mark.kind, target)
+        first = cells.get(key)
+        if first is None:
+            cells[key] = mark
+        else:
+            same = first.target == mark.target
+            detail = first.detail if first.detail == mark.detail else ""
+            target = first.target if same else ""
+            cells[key] = Mark(first.time_ms, first.kind, target, detail, first.count + mark.count)
+    return list(cells.values())

@@ -1,0 +1,150 @@
+"""Shapes of a page as SVG: lanes, marks, curves and the fleet's heat, one path for each colour.
+
+A drawing is UNITS wide whatever its size on the screen, so that zooming is a change of its `viewBox` and nothing is
+drawn anew. Nothing in it is text: text would be stretched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from edgelite_sim.report.charts import Chart, Curve
+from edgelite_sim.report.plan import Heat, Strip, look
+from edgelite_sim.report.recording import Mark
+
+UNITS = 100_000
+TROUBLE_WIDTH_MIN = 70  # what is over in no time is still to be seen
+CHART_HEIGHT = 100
+TROUBLES = ("oneway", "silent", "bad", "dark")  # from the top, where a piece has several
+
+
+class Paths:
+    """Rectangles and lines by class; as few elements as there are classes."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[str]] = {}
+
+    def rectangle(self, look: str, x: float, y: float, width: float, height: float) -> None:
+        self._parts.setdefault(look, []).append(f"M{x:.0f} {_y(y)}h{width:.0f}v{_y(height)}h-{width:.0f}z")
+
+    def line(self, look: str, x: float, y: float, height: float) -> None:
+        self._parts.setdefault(look, []).append(f"M{x:.0f} {_y(y)}v{_y(height)}")
+
+    def dot(self, look: str, x: float, y: float) -> None:
+        """A line without length, whose round end does not stretch."""
+        self._parts.setdefault(look, []).append(f"M{x:.0f} {_y(y)}h0")
+
+    def svg(self) -> str:
+        return "".join(f'<path class="{look}" d="{"".join(parts)}"/>' for look, parts in self._parts.items())
+
+
+def drawing(body: str, height: float, extra: str = "") -> str:
+    return (
+        f'<svg class="t{extra}" viewBox="0 0 {UNITS} {_y(height)}" data-h="{_y(height)}" style="height:{_y(height)}px"'
+        f' preserveAspectRatio="none" aria-hidden="true">{body}</svg>'
+    )
+
+
+def units(time_ms: float, span_ms: int) -> float:
+    return min(UNITS, UNITS * time_ms / max(1, span_ms))
+
+
+def lane(strip: Strip, y: float, height: float, span_ms: int, paths: Paths) -> None:
+    """Normal from below, trouble from above: a piece of many changes shows how much of it each had."""
+    for piece in strip.pieces:
+        x = units(piece.start_ms, span_ms)
+        width = units(piece.end_ms, span_ms) - x
+        shares: dict[str, float] = {}
+        for state, lasted_ms in piece.shares.items():
+            name = look(strip.lane, state)
+            shares[name] = shares.get(name, 0) + lasted_ms / (piece.end_ms - piece.start_ms)
+        if "ok" in shares:
+            paths.rectangle(f"ok l-{strip.lane}", x, y, width, height)
+        top = y
+        for name in TROUBLES:
+            if name in shares:
+                part = max(shares[name] * height, 1.0)
+                paths.rectangle(name, x, top, max(width, TROUBLE_WIDTH_MIN), part)
+                top += part
+
+
+def marks(of: Iterable[Mark], y: float, span_ms: int, paths: Paths) -> None:
+    for mark in of:
+        paths.dot("heal" if mark.kind == "heal" else "fault", units(mark.time_ms, span_ms), y)
+
+
+def violations(times_ms: Iterable[int | None], height: float, span_ms: int, paths: Paths) -> None:
+    for time_ms in times_ms:
+        if time_ms is not None:
+            paths.line("violation", units(time_ms, span_ms), 0, height)
+
+
+def heat(of: Heat, row_height: float) -> str:
+    """Each row's cells of one level beside each other are one stroke."""
+    parts: dict[int, list[str]] = {level: [] for level in range(5)}
+    for row, (_, levels) in enumerate(of.rows):
+        y, start = (row + 0.5) * row_height, 0
+        for column in range(1, len(levels) + 1):
+            if column == len(levels) or levels[column] != levels[start]:
+                x, end = UNITS * start // of.columns, UNITS * column // of.columns
+                parts[levels[start]].append(f"M{x} {_y(y)}H{end}")
+                start = column
+    stroke = f' stroke-width="{_y(row_height * (0.85 if row_height > 4 else 1))}"'
+    paths = (f'<path class="h{level}" d="{"".join(found)}"{stroke}/>' for level, found in parts.items() if found)
+    return drawing("".join(paths), row_height * len(of.rows), " heat")
+
+
+def chart(of: Chart, span_ms: int) -> str:
+    highest = of.ticks[-1]
+    parts = [f'<path class="grid" d="{"".join(f"M0 {_height(tick, highest)}h{UNITS}" for tick in of.ticks)}"/>']
+    for curve in of.curves:
+        points = curve_path(curve, of.width_ms, highest, span_ms)
+        if curve.is_filled:
+            parts.append(f'<path class="fill-{curve.look}" d="M0 {CHART_HEIGHT}{points}V{CHART_HEIGHT}z"/>')
+        else:
+            parts.append(f'<path class="line-{curve.look}" d="{points.replace("L", "M", 1)}"/>')
+    paths = Paths()
+    for time_ms, value, came_true in of.stems:
+        x, top = units(time_ms, span_ms), float(_height(value, highest))
+        paths.line("stem" if came_true else "stem-open", x, top, CHART_HEIGHT - top)
+        paths.dot("reached" if came_true else "open", x, top)
+    return drawing("".join(parts) + paths.svg(), CHART_HEIGHT, " chart")
+
+
+def curve_path(curve: Curve, width_ms: float, highest: float, span_ms: int) -> str:
+    """As steps where filled (a bucket's own value), else as a line through the buckets' ends (what has come so far)."""
+    if not curve.is_filled:
+        points = (
+            f"L{units((at + 1) * width_ms, span_ms):.0f} {_height(value, highest)}"
+            for at, value in enumerate(curve.values)
+        )
+        return f"L0 {CHART_HEIGHT}" + "".join(points)
+    parts, last = [], ""
+    for at, value in enumerate(curve.values):
+        y = _height(value, highest)
+        if y != last:
+            parts.append(f"L{units(at * width_ms, span_ms):.0f} {last}V{y}" if last else f"L0 {y}")
+            last = y
+    return "".join(parts) + f"H{UNITS}"
+
+
+def sparkline(values: Sequence[int], width_ms: float, span_ms: int, y: float, height: float) -> str:
+    """One node's backlog below its lanes, against its own highest."""
+    highest = max(values, default=0)
+    if highest <= 0:
+        return ""
+    parts, last = [f"M0 {_y(y + height)}"], ""
+    for at, value in enumerate(values):
+        level = _y(y + height * (1 - value / highest))
+        if level != last:
+            parts.append(f"H{units(at * width_ms, span_ms):.0f}V{level}")
+            last = level
+    return f'<path class="fill-b" d="{"".join(parts)}H{UNITS}V{_y(y + height)}z"/>'
+
+
+def _height(value: float, highest: float) -> str:
+    return _y(CHART_HEIGHT * (1 - value / highest))
+
+
+def _y(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
