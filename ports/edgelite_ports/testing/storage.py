@@ -148,11 +148,15 @@ class MemoryStorage(Storage):
         """Become what the medium holds: nothing that is unsynced, but for what `fates` lets survive."""
         for index in range(len(self._unsynced) - 1, -1, -1):
             self._take_back(self._unsynced[index], self._before[index])
+        self._taken_back()
         medium = _Medium(self._files)
         for index, operation in enumerate(self._unsynced):
             medium.take(operation, fates[index] if index < len(fates) else LOST)
         self._unsynced = []
         self._before = []
+
+    def _taken_back(self) -> None:
+        """The files are as the last sync left them: where a storage knows better what the medium holds, it says so."""
 
     def _take_back(self, operation: "Any", before: "Any") -> None:
         kind, name, argument, data = operation

@@ -8,7 +8,7 @@ was asked for, at its end and not sooner: a cut while it is in flight may take a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any, TypeVar
 
@@ -20,7 +20,6 @@ SECTOR_BYTES = 512
 SIZE_BYTES = 64 * 1024 * 1024  # what a small card has left for the agent
 SYNC_MS = 4  # a sync of a few pages on a good SD card
 SYNCS_MAX = 16  # waiting at once: the journal has one in flight, the rest are our own mistakes
-ROT_TRIES = 16  # for each bit, to find a place that is durable
 EIO = "Input/output error"
 
 Fate = int | tuple[int, int]
@@ -36,16 +35,18 @@ class PowerCut(BaseException):
 
 
 def _random(operations: Sequence[Operation], draw: Random) -> list[Fate]:
-    """Each by itself; how many survive at all is drawn too, so that nearly all and nearly nothing happen as well."""
-    kept = draw.random()
-    return [KEPT if draw.random() < kept else _some_loss(operation, draw) for operation in operations]
-
-
-def _some_loss(operation: Operation, draw: Random) -> Fate:
-    choice = draw.randrange(4)
-    if choice == 0 and operation[3]:
-        return draw.randrange(len(operation[3]))
-    return _hole(operation, draw) if choice == 1 and operation[3] else LOST
+    """Each by itself; how many survive, and how many of the others in part, is drawn too, so that all and nothing
+    happen as well."""
+    kept, in_part = draw.random(), draw.random() / 2
+    fates: list[Fate] = []
+    for operation in operations:
+        if draw.random() < kept:
+            fates.append(KEPT)
+        elif operation[3] and draw.random() < in_part:
+            fates.append(_hole(operation, draw) if draw.random() < 0.5 else draw.randrange(len(operation[3])))
+        else:
+            fates.append(LOST)
+    return fates
 
 
 def _lost_tail(operations: Sequence[Operation], draw: Random) -> list[Fate]:
@@ -114,12 +115,22 @@ class SimFlash(MemoryStorage):
         self._stalled_until_ms = 0
         self._syncs: deque[tuple[int, int, Done | None]] = deque()  # (operations before it, asked for when, done)
         self._event: Event | None = None  # the end of the first of them
+        self._forgotten: dict[Any, dict[int, int]] = {}  # by file: what the medium has where a failed sync left it
         self._healing: dict[str, Event] = {}  # by kind of operation that fails
 
     # ---- the contract
 
     def free_bytes(self) -> int:
         return max(0, super().free_bytes() - self._others_bytes)
+
+    def used_bytes(self) -> int:
+        """By the files here; others' are not counted."""
+        return sum(file.size_bytes for file in self._files.values())
+
+    def sync(self) -> None:
+        error = self._try_sync(self.operations)
+        if error is not None:
+            raise error
 
     def sync_later(self, done: Done) -> None:
         """As `sync`, in virtual time: `done(None, error)` comes through the queue. One at a time, in order."""
@@ -144,19 +155,72 @@ class SimFlash(MemoryStorage):
         self._event = None
         if self._syncs:
             self._begin_sync()
-        error = self._complete_sync(operations, now_ms - asked_ms)
+        error = self._try_sync(operations)
+        self.syncing_ms += now_ms - asked_ms if error is None else 0
         if done is not None:
             done(None, error)
 
-    def _complete_sync(self, operations: int, took_ms: int) -> PlatformError | None:
+    def _try_sync(self, operations: int) -> PlatformError | None:
+        """Of all that was ever done here, make the first so many operations durable."""
+        count = max(0, operations - (self.operations - len(self._unsynced)))
         try:
             self._fail("sync", self.syncs_fail)
         except PlatformError as error:
+            if not self._is_off:
+                self._forget_pages(count)
             return error
-        durable = self.operations - len(self._unsynced)
-        self._make_durable(max(0, operations - durable))
-        self.syncing_ms += took_ms
+        if self._forgotten:
+            self._remember_pages(count)
+        self._make_durable(count)
         return None
+
+    def _forget_pages(self, count: int) -> None:
+        """A sync of the first so many has failed: none of their bytes is dirty any more. Names are asked for anew."""
+        kept = []
+        clean: dict[Any, dict[int, int]] = {}
+        for index, operation, file in self._with_files():
+            _, _, offset_bytes, data = operation
+            if index >= count or not data:
+                kept.append(index)
+                continue
+            before = self._before[index]
+            places = clean.setdefault(file, {})
+            for place in range(len(data)):  # the oldest comes last, and what was before that is on the medium
+                places[offset_bytes + place] = before[place] if place < len(before) else 0  # type: ignore[arg-type, index]
+        for file, places in clean.items():
+            self._forgotten[file] = {**places, **self._forgotten.get(file, {})}  # an earlier failure knows better
+        self._unsynced = [self._unsynced[index] for index in reversed(kept)]
+        self._before = [self._before[index] for index in reversed(kept)]
+
+    def _remember_pages(self, count: int) -> None:
+        """What was written again gets there after all."""
+        for index, operation, file in self._with_files():
+            held = self._forgotten.get(file, {})
+            if index < count and held and operation[0] == "write":
+                for place in range(operation[2], operation[2] + len(operation[3])):
+                    held.pop(place, None)
+                if not held:
+                    del self._forgotten[file]
+
+    def _with_files(self) -> Iterator[tuple[int, Operation, Any]]:
+        """The unsynced operations with the file that each meant, the newest first."""
+        files = dict(self._files)
+        for index in range(len(self._unsynced) - 1, -1, -1):
+            operation: Operation = self._unsynced[index]
+            kind, name, argument, _ = operation
+            if kind == "rename":
+                files[name] = files.pop(argument)
+            if kind in ("rename", "remove") and self._before[index] is not None:
+                files[argument if kind == "rename" else name] = self._before[index]  # type: ignore[assignment]
+            yield index, operation, files[name]
+            if kind == "create":
+                del files[name]
+
+    def _taken_back(self) -> None:
+        for file, held in self._forgotten.items():
+            for place, value in held.items():
+                file.replace(place, bytes([value]))
+        self._forgotten.clear()
 
     def forget_completions(self) -> None:
         """The agent has died: the syncs that it asked for end as they would, and nobody is told."""
@@ -221,30 +285,41 @@ class SimFlash(MemoryStorage):
         """Others fill the medium until only so much is free."""
         self._others_bytes = max(0, super().free_bytes() - free_bytes)
 
+    def resize(self, size_bytes: int) -> None:
+        """The medium is another size from now on."""
+        self._size_bytes_max = size_bytes
+
     def release(self) -> None:
         """Others remove all they wrote."""
         self._others_bytes = 0
 
     def rot(self, draw: Random, bits: int = 1) -> list[tuple[str, int, int]]:
         """So many bits of what is durable flip, unseen: (file, offset, bit) of each. None where nothing is durable."""
-        sizes = [(name, self._files[name].data_bytes()) for name in sorted(self._files)]
-        total_bytes = sum(size_bytes for _, size_bytes in sizes)
+        spans = [span for name in sorted(self._files) for span in self._durable_spans(name)]
+        total_bytes = sum(end - start for _, start, end in spans)
         flipped: list[tuple[str, int, int]] = []
-        for _ in range(bits * ROT_TRIES if total_bytes else 0):
-            name, offset_bytes = _place(sizes, draw.randrange(total_bytes))
-            if len(flipped) < bits and self._is_durable(name, offset_bytes):
-                flipped.append((name, offset_bytes, draw.randrange(8)))
-                self.bit_flip(*flipped[-1])
+        for _ in range(bits if total_bytes else 0):
+            name, offset_bytes = _place(spans, draw.randrange(total_bytes))
+            flipped.append((name, offset_bytes, draw.randrange(8)))
+            self.bit_flip(*flipped[-1])
         return flipped
 
-    def _is_durable(self, name: str, offset_bytes: int) -> bool:
-        """False for a place that was written, or a file that got its name, since the last sync."""
-        for kind, changed, argument, data in self._unsynced:
-            if kind == "write" and changed == name and 0 <= offset_bytes - argument < len(data):  # type: ignore[operator]
-                return False
+    def _durable_spans(self, name: str) -> Iterator[tuple[str, int, int]]:
+        """(name, start, end) of what the file holds, up to its last data, apart from what was written, and from a file
+        that got its name, since the last sync."""
+        taken = []
+        operations: list[Operation] = self._unsynced
+        for kind, changed, argument, data in operations:
             if (kind == "create" and changed == name) or (kind == "rename" and argument == name):
-                return False
-        return True
+                return
+            if kind == "write" and changed == name:
+                taken.append((argument, argument + len(data)))
+        start = 0
+        size_bytes = self._files[name].data_bytes()
+        for taken_start, taken_end in [*sorted(taken), (size_bytes, size_bytes)]:
+            if start < min(taken_start, size_bytes):
+                yield name, start, min(taken_start, size_bytes)
+            start = max(start, taken_end)
 
     def _fail(self, name: str, text: str | None) -> None:
         if self._is_off:
@@ -252,12 +327,12 @@ class SimFlash(MemoryStorage):
         super()._fail(name, text)
 
 
-def _place(sizes: list[tuple[str, int]], offset_bytes: int) -> tuple[str, int]:
-    """The file and the offset in it of an offset in all of them together."""
-    for name, size_bytes in sizes:
-        if offset_bytes < size_bytes:
-            return name, offset_bytes
-        offset_bytes -= size_bytes
+def _place(spans: list[tuple[str, int, int]], offset_bytes: int) -> tuple[str, int]:
+    """The file and the offset in it of an offset in all spans together."""
+    for name, start, end in spans:
+        if offset_bytes < end - start:
+            return name, start + offset_bytes
+        offset_bytes -= end - start
     raise AssertionError(offset_bytes)
 
 
