@@ -98,6 +98,8 @@ class Outbox:
         if self._journal.durable_position < self._hold_position:
             return
         for lane in LANES:
+            if not self._journal.has_reports(lane, self._sent.get(lane)):
+                continue  # nearly always
             for _ in range(ROUNDS_MAX):
                 if not (session.can_report(lane) and self._send_batch(session, lane)):
                     break

@@ -248,6 +248,11 @@ class Journal:
         self._commit.want(WINDOW)
         return name
 
+    def has_reports(self, lane: int, after: "tuple[int, int] | None") -> bool:
+        """Whether `reports` may give any: False is certain."""
+        last = self._durable_names[lane]
+        return last > self._acknowledged(lane) and (after is None or last > after)
+
     def reports(self, lane: int, after: "tuple[int, int] | None", count: int) -> "list[tuple[tuple[int, int], bytes]]":
         """Up to `count` synced reports behind `after`, oldest first, all under the journal id that `reports_journal`
         gives. What cannot be read any more is left out and noted (`take_damage`)."""

@@ -150,9 +150,12 @@ class Supervisor:
 
     def named_artifacts(self) -> "list[bytes]":
         """The digests that workloads name: what must be kept."""
-        digests = {unit.digest() for unit in self._units.values()}
-        digests |= {unit.running_digest() for unit in self._units.values()}
-        return sorted(digest for digest in digests if digest is not None)
+        digests: set[bytes | None] = set()
+        for unit in self._units.values():
+            digests.add(unit.digest())
+            digests.add(unit.running_digest())
+        digests.discard(None)
+        return sorted(digests) if digests else []  # type: ignore[arg-type]
 
     # ---- completions
 

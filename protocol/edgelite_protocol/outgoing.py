@@ -46,6 +46,8 @@ class Outgoing:
     def waiting_on(self, stream: int) -> "tuple[int, int]":
         """(payloads, bytes) that wait on one stream."""
         queue = self._queues[_PRIORITIES.get(stream, PRIORITY_BULK)]
+        if not queue:
+            return 0, 0
         sizes = [len(payload) for queued, payload, _ in queue if queued == stream]
         return len(sizes), sum(sizes)
 
@@ -84,6 +86,8 @@ class Outgoing:
 
     def take(self, size_bytes_max: int) -> bytes:
         """The next bytes for the link, at most `size_bytes_max`."""
+        if not self._begun and not any(self._queues):
+            return b""
         parts: list[bytes] = []
         room = size_bytes_max
         while room > 0 and (self._begun or self._begin()):
