@@ -56,7 +56,7 @@ def live(recording: Recording, shares: list[list[float]]) -> Chart:
         f"{words.share(mean / len(shares))} of the time, on average",
         f"lowest {words.count(round(min(values), 1))}",
     ]
-    ticks = value_ticks(len(shares))
+    ticks = [0.0, len(shares) / 2, float(len(shares))] if len(shares) % 2 == 0 else [0.0, float(len(shares))]
     width_ms = recording.span_ms / HEAT_COLUMNS
     return Chart("live", "Nodes with a session", notes, [Curve("nodes", "a", values)], width_ms, words.count, ticks)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from edgelite_sim.report.recording import Mark
 
-MARKS_MAX = 4_000
+MARKS_MAX = 24_000
 GRAIN_MS = 1_000
 GRAIN_MS_MAX = 1 << 50  # beyond any run: what is left then is one mark a kind
-TARGETS_UNTIL_MS = 3_600_000  # with a coarser grain, one mark stands for all targets
+TARGETS_UNTIL_MS = 6 * 3_600_000  # with a coarser grain, one mark stands for all targets
 
 
 class Marks:
@@ -20,18 +22,24 @@ class Marks:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         self._kept.append(Mark(now_ms, kind, target, detail))
         if len(self._kept) > MARKS_MAX:
-            self._condense()
+            self._kept, self._grain_ms = condensed(self._kept, MARKS_MAX // 2, self._grain_ms)
 
     def all(self) -> list[Mark]:
-        return list(self._kept)
-
-    def _condense(self) -> None:
-        while len(self._kept) > MARKS_MAX // 2 and self._grain_ms < GRAIN_MS_MAX:
-            self._grain_ms *= 2
-            self._kept = joined(self._kept, self._grain_ms)
+        """In the order of their times, and equally coarse from the first to the last."""
+        found = joined(self._kept, self._grain_ms) if self._grain_ms > GRAIN_MS else self._kept
+        return sorted(found, key=lambda mark: mark.time_ms)
 
 
-def joined(marks: list[Mark], grain_ms: int) -> list[Mark]:
+def condensed(marks: Sequence[Mark], marks_max: int, grain_ms: int = GRAIN_MS) -> tuple[list[Mark], int]:
+    """At most `marks_max` of them, by as coarse a grain as that takes, and that grain."""
+    found = list(marks)
+    while len(found) > marks_max and grain_ms < GRAIN_MS_MAX:
+        grain_ms *= 2
+        found = joined(found, grain_ms)
+    return found, grain_ms
+
+
+def joined(marks: Iterable[Mark], grain_ms: int) -> list[Mark]:
     """One for all of a kind (and target, while the grain is fine) that fall in one cell of the grain."""
     cells: dict[tuple[int, str, str], Mark] = {}
     for mark in marks:
@@ -41,8 +49,7 @@ def joined(marks: list[Mark], grain_ms: int) -> list[Mark]:
         if first is None:
             cells[key] = mark
         else:
-            same = first.target == mark.target
+            target = first.target if first.target == mark.target else ""
             detail = first.detail if first.detail == mark.detail else ""
-            target = first.target if same else ""
             cells[key] = Mark(first.time_ms, first.kind, target, detail, first.count + mark.count)
     return list(cells.values())

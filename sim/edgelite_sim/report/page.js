@@ -162,11 +162,15 @@
     return `${name}: ${data.texts[texts[low]]} (${tell.duration(ends[low] - start)})`;
   }
 
-  function marksAt(at, near, target) {
-    const found = data.marks.filter(([time, , whom]) => Math.abs(time - at) <= near && (!target || whom.split(/[ /]/)[0] === target));
-    const lines = found.slice(0, 6).map(([time, kind, whom, detail, count]) =>
-      `${moment(time).slice(11)} ${kind}${count > 1 ? " × " + count : ""} ${target ? "" : whom} ${detail}`);
+  function marksAt(at, near, marks) {
+    const found = marks.filter(([time]) => Math.abs(time - at) <= near);
+    const lines = found.slice(0, 6).map(([time, kind, detail, count]) =>
+      `${moment(time).slice(11)} ${kind}${count > 1 ? " × " + count : ""} ${detail}`);
     return found.length > 6 ? [...lines, `and ${found.length - 6} more`] : lines;
+  }
+
+  function faultsAt(at) {
+    return data.faults[Math.min(data.faults.length - 1, Math.floor((at / data.span) * data.faults.length))].split(", ");
   }
 
   function told(plot, at, y) {
@@ -174,13 +178,13 @@
     if (plot.dataset.node) {
       const node = data.nodes[plot.dataset.node], lane = Math.floor((y - MARKS - 2) / LANE);
       const lanes = node.lanes[lane] && y > MARKS ? [node.lanes[lane]] : node.lanes;
-      return [node.name, ...lanes.map((one) => pieceAt(one, at)), ...marksAt(at, near, node.name)];
+      return [node.name, ...lanes.map((one) => pieceAt(one, at)), ...marksAt(at, near, node.marks)];
     }
     if (plot.dataset.chart) return chartAt(data.charts[plot.dataset.chart], at, near);
     const lane = plot.dataset.lane || "";
-    if (lane === "marks") return marksAt(at, near, "");
+    if (lane === "marks") return faultsAt(at);
     if (lane.startsWith("hub")) return [pieceAt(data.hubs[lane.slice(3)], at)];
-    if (lane === "heat") return [data.heat[Math.floor((y / plot.clientHeight) * data.heat.length)] || ""];
+    if (lane === "heat") return [data.heat[Math.max(0, Math.floor((y / plot.clientHeight) * data.heat.length))] || ""];
     return [];
   }
 

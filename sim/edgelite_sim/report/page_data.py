@@ -6,10 +6,8 @@ import json
 from typing import Any
 
 from edgelite_sim.report.page_timeline import Contents
-from edgelite_sim.report.plan import Strip
+from edgelite_sim.report.plan import Strip, faults_in_columns
 from edgelite_sim.report.track import Piece
-
-MARKS_TOLD = 2_000
 
 
 def data_of(contents: Contents) -> str:
@@ -21,7 +19,12 @@ def data_of(contents: Contents) -> str:
         "start": recording.start_unix_ms,
         "hubs": [_strip(strip, texts) for strip in contents.hubs],
         "nodes": [
-            {"name": one.node.name, "lanes": [_strip(strip, texts) for strip in one.strips]} for one in contents.nodes
+            {
+                "name": one.node.name,
+                "lanes": [_strip(strip, texts) for strip in one.strips],
+                "marks": [[mark.time_ms, mark.kind, mark.detail, mark.count] for mark in one.marks],
+            }
+            for one in contents.nodes
         ],
         "charts": {
             chart.key: {
@@ -33,8 +36,9 @@ def data_of(contents: Contents) -> str:
             for chart in contents.charts
         },
         "wishes": [f"{wish.resource} {wish.name}" for wish in recording.wishes],
-        "marks": [
-            [mark.time_ms, mark.kind, mark.target, mark.detail, mark.count] for mark in recording.marks[:MARKS_TOLD]
+        "faults": [
+            ", ".join(f"{kind}: {number}" for kind, number in column.items())
+            for column in faults_in_columns(recording.marks, recording.span_ms)
         ],
         "heat": [name for name, _ in contents.heat.rows] if contents.heat else [],
     }

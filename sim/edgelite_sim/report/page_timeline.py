@@ -9,7 +9,7 @@ from edgelite_sim.report import plan, shapes, words
 from edgelite_sim.report.axis import time_ticks
 from edgelite_sim.report.charts import Chart, charts
 from edgelite_sim.report.plan import HEAT_COLUMNS, LOOK_NAMES, NodePlan, Strip
-from edgelite_sim.report.recording import Recording
+from edgelite_sim.report.recording import Recording, Verdict
 from edgelite_sim.report.series import held
 from edgelite_sim.report.shapes import Paths
 
@@ -17,6 +17,7 @@ KEYS = "Timeline. Plus and minus zoom, arrows move, 0 shows all, Alt with an arr
 LANE = 14  # pixels from one lane to the next
 BAR = 10  # of them drawn on
 MARKS = 12
+FAULTS = 22
 SPARK = 24
 HEAT_HEIGHT_MAX = 420
 HEAT_ROW_MAX = 12
@@ -113,32 +114,35 @@ def _row(classes: str, label: str, plot: str, end: str = "", lane_id: str = "") 
 
 def _overview(contents: Contents) -> str:
     recording = contents.recording
-    rows = []
     broken = [one for one in recording.verdicts if not one.passed and one.time_ms is not None]
-    if broken:
-        flags = "".join(
-            f'<a class="flag" href="#broken" data-at="{one.time_ms}" title="{escape(one.violation)}"'
-            f' style="left:{100 * (one.time_ms or 0) / max(1, recording.span_ms):.3f}%">{escape(one.name)}</a>'
-            for one in broken
-        )
-        rows.append(_row("flags", "violations", flags))
+    times_ms = [one.time_ms for one in broken]
     paths = Paths()
-    shapes.marks(recording.marks, MARKS / 2, recording.span_ms, paths)
-    total = sum(recording.mark_counts.values())
-    rows.append(_row("marks", "faults", shapes.drawing(paths.svg(), MARKS), words.count(total), "marks"))
-    for at, strip in enumerate(contents.hubs):
-        rows.append(
-            _lanes(f"hub {strip.name}", [strip], f"hub{at}", recording.span_ms, [one.time_ms for one in broken])
-        )
+    shapes.mark_density(recording.marks, FAULTS, recording.span_ms, paths)
+    shapes.violations(times_ms, FAULTS, recording.span_ms, paths)
+    total = f"{words.count(sum(recording.mark_counts.values()))} in all"
+    rows = [_flag(one, recording) for one in broken]
+    rows.append(_row("marks", "faults", shapes.drawing(paths.svg(), FAULTS), total, "marks"))
+    rows += [_hub(strip, f"hub{at}", recording.span_ms, times_ms) for at, strip in enumerate(contents.hubs)]
     return "".join(rows)
 
 
-def _lanes(label: str, strips: list[Strip], lane_id: str, span_ms: int, times_ms: list[int | None]) -> str:
+def _flag(broken: Verdict, recording: Recording) -> str:
+    time_ms = broken.time_ms or 0
+    place = time_ms / max(1, recording.span_ms)
+    flag = (
+        f'<a class="flag{" before" if place > 0.7 else ""}" href="#broken" data-at="{time_ms}"'
+        f' title="{escape(broken.violation)}" style="left:{100 * place:.3f}%">'
+        f"<span>{escape(words.duration(time_ms))} in</span></a>"
+    )
+    return _row("flags", escape(broken.name), flag)
+
+
+def _hub(strip: Strip, lane_id: str, span_ms: int, times_ms: list[int | None]) -> str:
     paths = Paths()
-    shapes.lane(strips[0], 2, BAR, span_ms, paths)
+    shapes.lane(strip, 2, BAR, span_ms, paths)
     shapes.violations(times_ms, LANE, span_ms, paths)
-    end = words.share(strips[0].normal_share)
-    return _row("lane", escape(label), shapes.drawing(paths.svg(), LANE), end, lane_id)
+    label = strip.name if strip.name.startswith("hub") else f"hub {strip.name}"
+    return _row("lane", escape(label), shapes.drawing(paths.svg(), LANE), words.share(strip.normal_share), lane_id)
 
 
 def _heat(contents: Contents) -> str:
@@ -150,9 +154,11 @@ def _heat(contents: Contents) -> str:
     label += f", {heat.nodes_a_row} nodes a row" if heat.nodes_a_row > 1 else ""
     levels = ("never", "&lt; 25 %", "&lt; 50 %", "&lt; 90 %", "all the time")
     scale = "".join(f'<span><i class="sw h{level}"></i>{text}</span>' for level, text in enumerate(levels))
-    return _row(
-        "heat-row", f"{label}</small><small class=scale>{scale}</small>", shapes.heat(heat, row_height), "", "heat"
-    )
+    over = Paths()
+    times_ms = [one.time_ms for one in contents.recording.verdicts if not one.passed]
+    shapes.violations(times_ms, row_height * len(heat.rows), contents.recording.span_ms, over)
+    drawn = shapes.heat(heat, row_height, over)
+    return _row("heat-row", f"{label}</small><small class=scale>{scale}</small>", drawn, "", "heat")
 
 
 def _node(contents: Contents, at: int) -> str:
@@ -163,13 +169,14 @@ def _node(contents: Contents, at: int) -> str:
         shapes.lane(strip, MARKS + 2 + number * LANE, BAR, span_ms, paths)
     lanes_end = MARKS + 2 + len(planned.strips) * LANE
     height = lanes_end + SPARK + 4
-    shapes.marks(planned.marks, MARKS / 2, span_ms, paths)
+    shapes.marks(planned.marks, MARKS, span_ms, paths)
     shapes.violations([one.time_ms for one in planned.violations], height, span_ms, paths)
     spark = shapes.sparkline(backlog, contents.recording.gauge_width_ms, span_ms, lanes_end, SPARK)
     plot = shapes.drawing(spark + paths.svg(), height)
     names = "".join(f'<span class="lane-name">{escape(strip.name)}</span>' for strip in planned.strips)
     ends = "".join(f"<span>{words.share(strip.normal_share)}</span>" for strip in planned.strips)
-    badges = "".join(f'<b class="badge">{escape(one.name)}</b>' for one in planned.violations)
+    broken = ", ".join(escape(one.name) for one in planned.violations)
+    badges = f'<b class="badge" title="{broken}">{len(planned.violations)} broken</b>' if broken else ""
     label = f'<h3>{escape(planned.node.name)} {badges}</h3>{names}<span class="lane-name">waiting</span>'
     end = f"<b></b>{ends}<span>≤ {words.count(max(backlog, default=0))}</span>"
     return (

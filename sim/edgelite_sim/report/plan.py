@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgelite_sim.report.marks import condensed as condensed_marks
 from edgelite_sim.report.recording import Lane, Mark, NodeRecord, Recording, Verdict
 from edgelite_sim.report.series import held
 from edgelite_sim.report.track import Piece, condensed
@@ -13,6 +14,8 @@ from edgelite_sim.report.words import DAY_MS
 
 DETAIL_MAX = 16  # nodes with lanes of their own; of a larger fleet, those that are worth it
 DETAIL_OF_FLEET = 10
+MARKS_TOLD = 2_000  # of the nodes in detail together
+FAULT_COLUMNS = 240
 PIECES_DRAWN = 16_000  # on all lanes of a page together
 HEAT_ROWS_MAX = 200
 HEAT_COLUMNS = 240
@@ -138,10 +141,25 @@ def node_plans(recording: Recording) -> list[NodePlan]:
     marks: dict[str, list[Mark]] = {}
     for mark in recording.marks:
         marks.setdefault(mark.target.split(" ")[0].split("/")[0], []).append(mark)
+    marks_max = MARKS_TOLD // max(1, len(nodes))
     return [
-        NodePlan(node, strips_of(node, pieces_max), marks.get(node.name, []), blamed.get(node.name, []))
+        NodePlan(
+            node,
+            strips_of(node, pieces_max),
+            condensed_marks(marks.get(node.name, []), marks_max)[0],
+            blamed.get(node.name, []),
+        )
         for node in nodes
     ]
+
+
+def faults_in_columns(marks: Sequence[Mark], span_ms: int) -> list[dict[str, int]]:
+    """How many of each kind fell in each column of time."""
+    found: list[dict[str, int]] = [{} for _ in range(FAULT_COLUMNS)]
+    for mark in marks:
+        column = found[min(FAULT_COLUMNS - 1, mark.time_ms * FAULT_COLUMNS // max(1, span_ms))]
+        column[mark.kind] = column.get(mark.kind, 0) + mark.count
+    return found
 
 
 def strips_of(node: NodeRecord, pieces_max: int) -> list[Strip]:

@@ -12,7 +12,7 @@ from edgelite_sim.report.desired import Wishes
 from edgelite_sim.report.marks import Marks
 from edgelite_sim.report.recording import Expectation, Lane, NodeRecord, Outcome, Recording, Verdict
 from edgelite_sim.report.series import Grid
-from edgelite_sim.report.track import Track
+from edgelite_sim.report.track import GRAIN_MS, Track, joined
 from edgelite_sim.world.observer import Observer
 
 if TYPE_CHECKING:
@@ -38,8 +38,10 @@ HUB_STATES = {"started": "up", "crashed": "crashed", "stopped": "stopped"}
 class _Node:
     """What is being kept of one node."""
 
-    __slots__ = ("curves", "down", "flash", "gauges", "lanes", "last", "late", "new", "read", "running", "stored")
-    __slots__ += ("syncs", "attempts", "up", "workloads")
+    __slots__ = (
+        *("attempts", "down", "flash", "gauges", "lanes", "last", "late", "new"),
+        *("read", "running", "stored", "syncs", "up", "workloads"),
+    )
 
     def __init__(self, grid: Grid, gauge_grid: Grid) -> None:
         self.read, self.new, self.stored = grid.sum(), grid.sum(), grid.sum()
@@ -203,8 +205,10 @@ class Recorder(Observer):
         )
 
     def _lane(self, track: Track) -> Lane:
+        """Equally coarse from its begin to its end."""
         track.end(self._end_ms)
-        return Lane(track.pieces, track.totals_ms, track.entries)
+        pieces = list(joined(track.pieces, track.grain_ms)) if track.grain_ms > GRAIN_MS else track.pieces
+        return Lane(pieces, track.totals_ms, track.entries)
 
     # ---- while it runs
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from edgelite_sim.report.charts import Chart, Curve
-from edgelite_sim.report.plan import Heat, Strip, look
+from edgelite_sim.report.plan import Heat, Strip, faults_in_columns, look
 from edgelite_sim.report.recording import Mark
 
 UNITS = 100_000
 TROUBLE_WIDTH_MIN = 70  # what is over in no time is still to be seen
 CHART_HEIGHT = 100
+DOTS_MAX = 50
 TROUBLES = ("oneway", "silent", "bad", "dark")  # from the top, where a piece has several
 
 
@@ -35,7 +36,9 @@ class Paths:
         self._parts.setdefault(look, []).append(f"M{x:.0f} {_y(y)}h0")
 
     def svg(self) -> str:
-        return "".join(f'<path class="{look}" d="{"".join(parts)}"/>' for look, parts in self._parts.items())
+        """What is as it should be lies below what is not."""
+        parts = sorted(self._parts.items(), key=lambda one: not one[0].startswith("ok"))
+        return "".join(f'<path class="{look}" d="{"".join(found)}"/>' for look, found in parts)
 
 
 def drawing(body: str, height: float, extra: str = "") -> str:
@@ -68,9 +71,25 @@ def lane(strip: Strip, y: float, height: float, span_ms: int, paths: Paths) -> N
                 top += part
 
 
-def marks(of: Iterable[Mark], y: float, span_ms: int, paths: Paths) -> None:
+def marks(of: Sequence[Mark], height: float, span_ms: int, paths: Paths) -> None:
+    """A dot for each, or, where dots would hide each other, how many there were in each column of time."""
+    if len(of) > DOTS_MAX or any(mark.count > 1 for mark in of):
+        mark_density(of, height, span_ms, paths)
+        return
     for mark in of:
-        paths.dot("heal" if mark.kind == "heal" else "fault", units(mark.time_ms, span_ms), y)
+        paths.dot("heal" if mark.kind == "heal" else "fault", units(mark.time_ms, span_ms), height / 2)
+
+
+def mark_density(of: Sequence[Mark], height: float, span_ms: int, paths: Paths) -> None:
+    counts = [
+        sum(number for kind, number in column.items() if kind != "heal") for column in faults_in_columns(of, span_ms)
+    ]
+    highest = max(counts, default=0)
+    width = UNITS / len(counts)
+    for at, number in enumerate(counts):
+        if number:
+            part = max(2.0, height * number / highest)
+            paths.rectangle("faults", at * width, height - part, width * 0.8, part)
 
 
 def violations(times_ms: Iterable[int | None], height: float, span_ms: int, paths: Paths) -> None:
@@ -79,7 +98,7 @@ def violations(times_ms: Iterable[int | None], height: float, span_ms: int, path
             paths.line("violation", units(time_ms, span_ms), 0, height)
 
 
-def heat(of: Heat, row_height: float) -> str:
+def heat(of: Heat, row_height: float, over: Paths) -> str:
     """Each row's cells of one level beside each other are one stroke."""
     parts: dict[int, list[str]] = {level: [] for level in range(5)}
     for row, (_, levels) in enumerate(of.rows):
@@ -91,7 +110,7 @@ def heat(of: Heat, row_height: float) -> str:
                 start = column
     stroke = f' stroke-width="{_y(row_height * (0.85 if row_height > 4 else 1))}"'
     paths = (f'<path class="h{level}" d="{"".join(found)}"{stroke}/>' for level, found in parts.items() if found)
-    return drawing("".join(paths), row_height * len(of.rows), " heat")
+    return drawing("".join(paths) + over.svg(), row_height * len(of.rows), " heat")
 
 
 def chart(of: Chart, span_ms: int) -> str:
