@@ -27,6 +27,7 @@ COMMANDS: "dict[str, tuple[str, str, str]]" = {
     "ble": ("edgelite_cli.commands.ble", "main", "look for Bluetooth devices and what they advertise"),
     "driver": ("edgelite_cli.commands.driver", "main", "list drivers, and check devices' files with them"),
     "provision": ("edgelite_cli.commands.provision", "main", "make the files of a device: identity, configuration"),
+    "sim": ("edgelite_sim.commands", "main", "try a fleet against tunnels, outages and power cuts, from a seed"),
     "bundle": ("edgelite_cli.commands.bundle", "main", "pack what goes onto a device, without hub and simulator"),
     "completion": ("edgelite_cli.commands.completion", "main", "print the completion script of your shell"),
     "version": ("edgelite_cli.commands.version", "main", "print the versions of program, protocol and Python"),
@@ -38,6 +39,7 @@ SECTIONS = (
     ("Node", ("join", "agent")),
     ("Work with a hub", ("apply", "push", "get", "describe", "delete", "adopt", "logs", "telemetry")),
     ("Field devices", ("device", "driver", "modbus", "serial", "ble")),
+    ("Before you ship", ("sim",)),
     ("Boards and bundles", ("provision", "bundle")),
     ("More", ("completion", "version")),
 )

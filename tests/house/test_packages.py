@@ -73,7 +73,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         (source / name).write_bytes((ROOT / name).read_bytes())
-    for folder in (*ROOM_FOLDERS.values(), ROOT / "vendoring"):
+    for folder in (*ROOM_FOLDERS.values(), ROOT / "vendoring", ROOT / "sim" / "scenarios"):
         copy_room(folder, source / folder.relative_to(ROOT))
     output = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(output), str(source)]
@@ -102,6 +102,9 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
     assert modules == expected
     assert {f"{room}/py.typed" for room in ROOM_FOLDERS} <= names
     assert {"edgelite/vendored/umqtt.py", "edgelite/vendored/umqtt.LICENSE"} <= names
+    scenarios = ROOT / "sim" / "scenarios"
+    files = [path.relative_to(scenarios) for path in scenarios.rglob("*") if path.is_file()]
+    assert {f"edgelite_sim/scenarios/{path}" for path in files} <= names
 
 
 def test_from_the_wheel(wheel: Path, tmp_path: Path) -> None:

@@ -7,14 +7,12 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgelite_sim.network.durations import DURATION_EXAMPLES, duration_ms
 from edgelite_sim.network.outage_plans import UnfitError, plan_of
 from edgelite_sim.network.profile import Profile
-
-if TYPE_CHECKING:
-    from edgelite_sim.scenario.places import Path, Places
+from edgelite_sim.written.places import Path, Places
 
 RATE_UNITS = {"bit/s": 1, "kbit/s": 1_000, "Mbit/s": 1_000_000, "Gbit/s": 1_000_000_000}
 NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
@@ -106,8 +104,6 @@ def read_profiles(text: str, where: str, known: Mapping[str, Profile]) -> dict[s
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"at line (\d+)", str(error))
         raise ProfileError(where, int(found[1]) if found else 0, f"no TOML: {error}") from None
-    from edgelite_sim.scenario.places import Places  # scenarios know of profiles when they are imported
-
     return read_tables(tables, where, Places(text), known)
 
 
@@ -142,9 +138,7 @@ class _Reader:
         if not re.fullmatch(NAME, name):
             raise self._error((name,), f"'{name}' is no name of a profile: lower case letters, digits and hyphens")
         base = self._base(name, table, (*waiting, name))
-        values = {
-            KEYS[key][0]: self._value((name, key), value) for key, value in table.items() if key not in OTHER_KEYS
-        }
+        values = dict(self._value((name, key), value) for key, value in table.items() if key not in OTHER_KEYS)
         if "outages" in table:
             values["outages"] = self._plans(name, table["outages"])
         self._done[name] = replace(base, name=name, **values)
@@ -163,12 +157,13 @@ class _Reader:
         names = [*self._known, *(one for one in self._tables if one != name)]
         raise self._error((name, "base"), f"there is no profile '{base}'; {_allowed(str(base), names)}")
 
-    def _value(self, path: Path, value: Any) -> Any:
+    def _value(self, path: Path, value: Any) -> tuple[str, Any]:
+        """Name and value of a field of Profile."""
         key = str(path[-1])
         if key not in KEYS:
             raise self._error(path, f"there is no key '{key}'; {_allowed(key, [*OTHER_KEYS, *KEYS])}")
         try:
-            return KEYS[key][1](value)
+            return KEYS[key][0], KEYS[key][1](value)
         except UnfitError as error:
             raise self._error(path, f"{key} = {value!r}: {error}") from None
 

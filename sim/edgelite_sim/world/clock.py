@@ -61,6 +61,10 @@ class NodeClock:
         self._rebase(self.monotonic_ms())
         self._ppm = ppm
 
+    @property
+    def drift_ppm(self) -> int:
+        return self._ppm
+
     def suspend(self, duration_ms: int) -> None:
         """The node has slept, as it seems to it: its clocks, which count sleep, are later at once."""
         if duration_ms < 0:

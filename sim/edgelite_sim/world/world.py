@@ -46,7 +46,7 @@ class WorldDevice:
         source.on_answered = self._answered
 
     def peer(self, node: str) -> Any:
-        return self.source.make_peer()
+        return self.source.make_peer(self._world.now_ms)
 
     def wired(self, wire: DeviceWire) -> None:
         self._wires = [*self._wires[-3:], wire]

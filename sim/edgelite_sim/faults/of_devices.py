@@ -1,0 +1,57 @@
+"""Faults of field devices and their lines. A target is "device@node"."""
+
+from __future__ import annotations
+
+from edgelite_sim.faults.kind import Apply, Ending, Kind, Parameters, Scene, lasting
+from edgelite_sim.written.fields import Field
+
+NAMESPACE = "default"  # of a scenario's devices
+
+
+def _failing(how: str, **names: str) -> Apply:
+    """`names`: what the device calls each of the parameters."""
+
+    def apply(scene: Scene, target: str, parameters: Parameters) -> Ending | None:
+        device, _, node = target.partition("@")
+        source = scene.world.devices[node, f"{NAMESPACE}/{device}-{node}"].source
+        source.fail(how, **{name: parameters[own] for own, name in names.items()})
+        return lambda: source.heal(how)
+
+    return apply
+
+
+KINDS = (
+    Kind("device-dead", "device", "The device answers nothing.", (lasting(),), _failing("dead"), "device"),
+    Kind(
+        "device-slow",
+        "device",
+        "The device takes its time for each answer.",
+        (Field("takes", "duration", "for one answer", 800, minimum=1, maximum=60_000), lasting()),
+        _failing("slow", takes="delay_ms"),
+        "device",
+    ),
+    Kind(
+        "device-noise",
+        "device",
+        "A bad cable: some answers arrive with bytes that are wrong.",
+        (Field("share", "number", "of the answers", 0.1, minimum=0.0, maximum=1.0), lasting()),
+        _failing("noise", share="chance"),
+        "device",
+    ),
+    Kind(
+        "device-exceptions",
+        "device",
+        "The device refuses each read with a Modbus exception.",
+        (Field("code", "count", "4: device failure, 6: busy", 6, minimum=1, maximum=11), lasting()),
+        _failing("exceptions", code="code"),
+        "device",
+    ),
+    Kind(
+        "device-restart",
+        "device",
+        "The device restarts: connections end, and counters that it does not keep begin anew.",
+        (Field("boot", "duration", "until it answers again", 3_000, minimum=0, maximum=600_000),),
+        _failing("restart", boot="boot_ms"),
+        "device",
+    ),
+)
