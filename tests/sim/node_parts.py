@@ -60,7 +60,8 @@ class Machine:
     # ---- the agent
 
     def restart(self) -> None:
-        """Another agent; the one before is never asked again."""
+        """Another agent; the one before is never asked again. It takes its first turn with `desire`, as the real one
+        has read its desired state by then."""
         self.effects: list[Any] = []
         self.bodies: list[Form] = []
         boot = BOOTS[self.boot]
@@ -75,7 +76,6 @@ class Machine:
             RemoveWorkload: self.processes.remove,
         }
         self.supervisor.restore(self.queue.now_ms)
-        self.turn()
 
     def power_cut(self) -> None:
         self.processes.lose_power()
@@ -127,6 +127,16 @@ class Machine:
         """The first container's in the last report that has one."""
         last: Form = [body for body in self.bodies if m.STATUS_CONTAINERS in body][-1][m.STATUS_CONTAINERS][0]
         return last
+
+    def end(self) -> str:
+        """How the unit last ended."""
+        last_end = self.supervisor._units[UNIT].last_end
+        return "" if last_end is None else last_end.message
+
+    def reasons(self) -> set[object]:
+        """Of all reports."""
+        statuses = [body[m.STATUS_CONTAINERS][0] for body in self.bodies if m.STATUS_CONTAINERS in body]
+        return {status.get(m.STATUS_CONTAINER_REASON) for status in statuses}
 
     def told_gone(self) -> bool:
         return {m.REPORT: m.REPORT_WORKLOAD_GONE, 1: "u1"} in self.bodies

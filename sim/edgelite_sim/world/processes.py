@@ -100,7 +100,7 @@ class _Process:
 
 class SimProcesses:
     """`supervisor` is the core's, of the agent that runs now, None while none does; set it anew for each agent.
-    `tell(workload, unit, what)` hears "started", "exited CODE", "killed" and "lost power". `monotonic_ms` is the
+    `tell(workload, unit, what)` hears what `Observer.unit` does. `monotonic_ms` is the
     node's clock, `woken` is called behind each completion that came by itself, `artifacts` has `root(digest)`, and
     `output` takes what processes write; all four may be set later."""
 
