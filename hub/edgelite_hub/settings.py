@@ -29,7 +29,7 @@ class Settings:
 
     connections_max: int = 2_000  # a connection costs about 60 kB; descriptors are limited to some thousands
     connections_unidentified_max: int = 64  # before hello: only joining needs them, and only for seconds
-    handshake_timeout_ms: int = 15_000  # TLS on the slowest node takes 3 s
+    handshake_timeout_ms: int = 30_000  # TLS on the slowest node takes 3 s; one short of memory is patient for so long
 
     artifact_size_bytes_max: int = 1 << 30
     telemetry_retention_ms: int = 7 * DAY_MS

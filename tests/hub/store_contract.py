@@ -99,6 +99,24 @@ def check_delete_answers_last_state_at_the_deletions_revision(store: Store) -> N
     assert get(store) is None
 
 
+def check_list_finds_what_is_bound_to_a_node(store: Store) -> None:
+    def bound(tx: Transaction, name: str, **spec: str) -> None:
+        tx.create("pods", "a", name, {"metadata": {"name": name}, "spec": spec})
+
+    def make(tx: Transaction) -> None:
+        bound(tx, "z", nodeName="n1")
+        bound(tx, "y", nodeName="n1")
+        bound(tx, "other", nodeName="n10")
+        bound(tx, "none")
+        bound(tx, "quoted", command='"nodeName":"n1"')
+        tx.create("pods", "a", "deep", {"metadata": {"name": "deep"}, "spec": {"template": {"nodeName": "n1"}}})
+
+    store.transact(make)
+    found = store.read(lambda tx: [pod["metadata"]["name"] for pod in tx.list("pods", None, "n1")])
+    assert found == ["y", "z"]
+    assert store.read(lambda tx: list(tx.list("pods", "b", "n1"))) == []
+
+
 def check_list_is_ordered_and_bound_to_its_namespace_and_resource(store: Store) -> None:
     for namespace, name in (("b", "z"), ("a", "y"), ("b", "a"), ("a", "x")):
         create(store, name, namespace)

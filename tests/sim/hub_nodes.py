@@ -10,6 +10,7 @@ from edgelite_protocol import messages as m
 from edgelite_protocol.join_session import JoinClient
 from edgelite_protocol.limits import Limits
 from edgelite_protocol.node_session import NodeSession
+from edgelite_protocol.session import ENDED
 from edgelite_sim.world.hub import HubPeer, SimHub
 from edgelite_sim.world.observer import Observer
 from edgelite_sim.world.queue import Event, EventQueue
@@ -19,7 +20,8 @@ CAPABILITIES: dict[str, Any] = {
     "agent": "0.1.0", "architecture": "armv7l", "os": "linux", "kernel": "6.1", "runtime": "cpython 3.11.7",
     "runtimes": ["process"], "drivers": ["modbus"], "memory_bytes": 1 << 27, "cores": 1,
 }  # fmt: skip
-DEVICE = """
+REPORTS_AT_ONCE, REPORTS_BYTES_MAX = 16, 1_500
+MODEL = """
 apiVersion: devices.kubeedge.io/v1beta1
 kind: DeviceModel
 metadata: {name: meter}
@@ -77,6 +79,7 @@ class ScriptedNode:
         self._peer: HubPeer | None = None
         self._timer: Event | None = None
         self._is_busy = False
+        self._is_on_way = False  # a batch of reports
 
     # ---- links
 
@@ -119,6 +122,7 @@ class ScriptedNode:
         if session is None or peer is None:
             return False
         busy = False
+        self._send_waiting()
         while data := session.data_to_send(4096):
             peer.received(data)
             busy = True
@@ -150,10 +154,8 @@ class ScriptedNode:
             if event.welcome[m.WELCOME_MODE] == m.MODE_DELTA:
                 self.epoch = event.welcome[m.WELCOME_EPOCH]
             self._acknowledge(event.welcome[m.WELCOME_STORED])
-            self._send_waiting()
         elif isinstance(event, events.Acknowledged):
             self._acknowledge([[event.lane, event.generation, event.sequence]])
-            self._send_waiting()
         elif isinstance(event, events.Renewed):
             self.identity = self.hub.renewed(event.certificate)
             session.end("", "certificate renewed", self.setting.queue.now_ms)
@@ -183,6 +185,7 @@ class ScriptedNode:
         session.applied(self.epoch or b"", revision, digest)
 
     def _acknowledge(self, rows: list[list[int]]) -> None:
+        self._is_on_way = False
         for lane, _, sequence in rows:
             if lane == m.LANE_TELEMETRY:
                 self.stored = [[lane, 1, sequence]]
@@ -199,14 +202,15 @@ class ScriptedNode:
             m.TELEMETRY_TIME: [unix_ms, m.TIME_UNIX],
             m.TELEMETRY_VALUES: {"power": value},
         }
-        if len(self.waiting) == 1:
-            self._send_waiting()
-            self.exchange()
+        self.exchange()
 
     def _send_waiting(self) -> None:
         """One batch at a time."""
-        if self.waiting and isinstance(self.session, NodeSession):
-            self.session.send_reports(m.LANE_TELEMETRY, 1, list(self.waiting.items())[:16])
+        session = self.session
+        if self.waiting and not self._is_on_way and isinstance(session, NodeSession):
+            if session.state != ENDED and session.report_room(m.LANE_TELEMETRY) > REPORTS_BYTES_MAX:
+                self._is_on_way = True
+                session.send_reports(m.LANE_TELEMETRY, 1, list(self.waiting.items())[:REPORTS_AT_ONCE])
 
     def _hello(self) -> dict[int, Any]:
         hello: dict[int, Any] = {
@@ -263,6 +267,6 @@ def metered(setting: Setting, name: str) -> ScriptedNode:
     """A node with a Device."""
     node = setting.node(name)
     if setting.hub.get("devicemodels", "meter") is None:
-        setting.hub.apply(DEVICE)
+        setting.hub.apply(MODEL)
     setting.hub.apply(device(f"meter-{name}", name))
     return node

@@ -61,8 +61,8 @@ class FeedController:
         return finder(change, transaction) if finder else []
 
     def keys_at_start(self, transaction: Transaction) -> Iterable[Key]:
-        yield from _bound(transaction, PODS, None)
-        yield from _bound(transaction, DEVICES, None)
+        for resource in (PODS, DEVICES):
+            yield from (_key(resource, value) for value in transaction.list(resource) if node_of(value))
         # What was deleted while the hub was down stands in feeds alone.
         for node in transaction.list(NODES):
             for entry in transaction.feed_snapshot(name_of(node)):
@@ -209,18 +209,15 @@ def _key(resource: str, value: Object) -> Key:
     return resource, node_of(value), namespace_of(value), name_of(value)
 
 
-def _bound(transaction: Transaction, resource: str, namespace: str | None) -> Iterator[Key]:
-    return (_key(resource, value) for value in transaction.list(resource, namespace) if node_of(value))
-
-
 # ---- which Pods and Devices a change of something else concerns
 
 
 def _of_node(change: Change, transaction: Transaction) -> list[Key]:
     if _told(change.old) == _told(change.new):
         return []
-    keys = [*_bound(transaction, PODS, None), *_bound(transaction, DEVICES, None)]
-    return [key for key in keys if key[1] == change.name]
+    return [
+        _key(resource, value) for resource in (PODS, DEVICES) for value in transaction.list(resource, None, change.name)
+    ]
 
 
 def _told(node: Object | None) -> tuple[int, Object]:

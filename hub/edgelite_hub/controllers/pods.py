@@ -30,7 +30,7 @@ class PodController:
         if change.resource == PODS and desire(change.old) != desire(change.new):
             return [(change.namespace, change.name)]
         if change.resource == NODES and (change.old is None or change.new is None):
-            return [_key(pod) for pod in transaction.list(PODS) if node_of(pod) == change.name]
+            return [_key(pod) for pod in transaction.list(PODS, None, change.name)]
         return []
 
     def keys_at_start(self, transaction: Transaction) -> Iterable[Key]:

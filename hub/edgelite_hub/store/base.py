@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
-from edgelite_hub.store.contract import AlreadyExists, Compacted, Conflict, FeedEntry, Object
+from edgelite_hub.model.objects import node_of
+from edgelite_hub.store.contract import AlreadyExists, Compacted, Conflict, FeedEntries, FeedEntry, Object
 from edgelite_protocol.digest import entry_digest
 from edgelite_protocol.errors import MisuseError
 
 Key = tuple[str, str, str]  # resource, namespace, name
+Texts = list[str]
+NetChanges = list[tuple[Key, str | None, str | None]]
 
 
 def encode_object(value: Object) -> str:
@@ -50,9 +54,15 @@ class ObjectTransaction(ABC):
     @abstractmethod
     def _erase(self, key: Key) -> None: ...
     @abstractmethod
+    def _texts(self, resource: str, namespace: str | None, part: str) -> Texts:
+        """By namespace and name, those that have `part` in them; fetched at once, so that writing while somebody
+        iterates is safe."""
+        ...
+
+    @abstractmethod
     def _feed_put(self, node: str, entry: FeedEntry) -> None: ...
     @abstractmethod
-    def _feed_range(self, node: str, after: int, limit: int) -> list[FeedEntry]: ...
+    def _feed_range(self, node: str, after: int, limit: int) -> FeedEntries: ...
     @abstractmethod
     def _feed_floor(self, node: str) -> int: ...
     @abstractmethod
@@ -62,7 +72,7 @@ class ObjectTransaction(ABC):
         if not self._writable:
             raise MisuseError("a reading transaction cannot write")
 
-    def net_changes(self) -> list[tuple[Key, str | None, str | None]]:
+    def net_changes(self) -> NetChanges:
         """One row per object that ends otherwise than it began, as (key, old text, new text)."""
         return [(key, old, new) for key, (old, new) in self._changes.items() if old != new]
 
@@ -70,6 +80,11 @@ class ObjectTransaction(ABC):
     def get(self, resource: str, namespace: str, name: str) -> Object | None:
         text = self._load((resource, namespace, name))
         return None if text is None else decode_object(text)
+
+    def list(self, resource: str, namespace: str | None = None, node: str | None = None) -> Iterator[Object]:
+        part = "" if node is None else '"nodeName":' + json.dumps(node)  # decoding costs more than looking for it
+        found = map(decode_object, self._texts(resource, namespace, part))
+        return found if node is None else (value for value in found if node_of(value) == node)
 
     def create(self, resource: str, namespace: str, name: str, value: Object) -> Object:
         self.require_writable()
@@ -123,7 +138,7 @@ class ObjectTransaction(ABC):
         self._feed_put(node, entry)
         return entry
 
-    def feed_since(self, node: str, revision: int, limit: int) -> list[FeedEntry]:
+    def feed_since(self, node: str, revision: int, limit: int) -> FeedEntries:
         if revision < self._feed_floor(node):
             raise Compacted(revision)
         return self._feed_range(node, revision, limit)

@@ -118,8 +118,9 @@ class Transaction(Protocol):
 
     # objects
     def get(self, resource: str, namespace: str, name: str) -> Object | None: ...
-    def list(self, resource: str, namespace: str | None = None) -> Iterator[Object]:
-        """Ordered by namespace and name; None lists every namespace."""
+    def list(self, resource: str, namespace: str | None = None, node: str | None = None) -> Iterator[Object]:
+        """Ordered by namespace and name; None lists every namespace. With `node`, those bound to it (spec.nodeName):
+        far cheaper than to look through all."""
         ...
 
     def create(self, resource: str, namespace: str, name: str, value: Object) -> Object:

@@ -6,11 +6,14 @@ Every write notes how to undo itself, so a function that fails is rolled back al
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
 
-from edgelite_hub.store.base import Key, ObjectTransaction, decode_object
+from edgelite_hub.store.base import Key, ObjectTransaction, Texts, decode_object
 from edgelite_hub.store.contract import (
     CHANGES_MAX_DEFAULT,
     Change,
@@ -20,7 +23,6 @@ from edgelite_hub.store.contract import (
     Object,
     Outcome,
     Position,
-    Sample,
     Samples,
     Transaction,
 )
@@ -41,23 +43,25 @@ class Feed:
 
 @dataclass(slots=True)
 class Tables:
-    objects: dict[Key, str] = field(default_factory=dict)
+    objects: dict[str, dict[Key, str]] = field(default_factory=dict)  # by resource
     feeds: dict[str, Feed] = field(default_factory=dict)
     positions: dict[tuple[str, bytes, int], Position] = field(default_factory=dict)
-    samples: list[Sample] = field(default_factory=list)
+    samples: dict[str, Samples] = field(default_factory=dict)  # by device, oldest first
     meta: dict[str, bytes] = field(default_factory=dict)
 
     def copy(self) -> Tables:
         """What is in them never changes, so the tables alone are copied."""
+        objects = {resource: dict(table) for resource, table in self.objects.items()}
         feeds = {node: feed.copy() for node, feed in self.feeds.items()}
-        return Tables(dict(self.objects), feeds, dict(self.positions), list(self.samples), dict(self.meta))
+        samples = {device: list(rows) for device, rows in self.samples.items()}
+        return Tables(objects, feeds, dict(self.positions), samples, dict(self.meta))
 
 
 class MemoryTransaction(ObjectTransaction):
     def __init__(self, tables: Tables, revision: int, writable: bool) -> None:
         super().__init__(revision, writable)
         self._tables = tables
-        self._undo: list[Callable[[], None]] = []
+        self._undo: list[Callable[[], object]] = []
 
     def roll_back(self) -> None:
         while self._undo:
@@ -72,18 +76,18 @@ class MemoryTransaction(ObjectTransaction):
 
     # objects
     def _load(self, key: Key) -> str | None:
-        return self._tables.objects.get(key)
+        return self._tables.objects.get(key[0], {}).get(key)
 
     def _store(self, key: Key, text: str) -> None:
-        self._set(self._tables.objects, key, text)
+        self._set(self._tables.objects.setdefault(key[0], {}), key, text)
 
     def _erase(self, key: Key) -> None:
-        self._set(self._tables.objects, key, None)
+        self._set(self._tables.objects[key[0]], key, None)
 
-    def list(self, resource: str, namespace: str | None = None) -> Iterator[Object]:
-        keys = [key for key in self._tables.objects if key[0] == resource and namespace in (None, key[1])]
-        texts = [self._tables.objects[key] for key in sorted(keys)]
-        return map(decode_object, texts)
+    def _texts(self, resource: str, namespace: str | None, part: str) -> Texts:
+        table = self._tables.objects.get(resource, {})
+        rows = sorted((key, text) for key, text in table.items() if part in text and namespace in (None, key[1]))
+        return [text for _, text in rows]
 
     # node feeds
     def _feed_put(self, node: str, entry: FeedEntry) -> None:
@@ -137,31 +141,36 @@ class MemoryTransaction(ObjectTransaction):
     # telemetry
     def add_samples(self, samples: Samples) -> None:
         self.require_writable()
-        rows = self._tables.samples
-        length = len(rows)
-        self._undo.append(lambda: rows.__delitem__(slice(length, None)))
-        rows.extend(samples)
+        for sample in samples:
+            rows = self._tables.samples.setdefault(sample.device, [])
+            place = len(rows)
+            if rows and rows[-1].time_ms > sample.time_ms:
+                place = bisect_right(rows, sample.time_ms, key=_time_ms)
+            rows.insert(place, sample)
+            self._undo.append(partial(rows.pop, place))
 
     def trim_samples(self, before_ms: int, rows_max: int) -> int:
-        kept = sorted((s for s in self._tables.samples if s.time_ms >= before_ms), key=lambda s: s.time_ms)
-        kept = kept[max(len(kept) - rows_max, 0) :]
-        removed = len(self._tables.samples) - len(kept)
-        self._replace_samples(kept)
-        return removed
-
-    def _replace_samples(self, samples: Samples) -> None:
         self.require_writable()
-        before = self._tables.samples
-        self._undo.append(lambda: setattr(self._tables, "samples", before))
-        self._tables.samples = samples
+        tables = self._tables.samples
+        counts = {device: bisect_left(rows, before_ms, key=_time_ms) for device, rows in tables.items()}
+        surplus = sum(map(len, tables.values())) - sum(counts.values()) - rows_max
+        if surplus > 0:
+            young = ((one.time_ms, device) for device, rows in tables.items() for one in rows[counts[device] :])
+            for _, device in sorted(young)[:surplus]:
+                counts[device] += 1
+        for device, count in counts.items():
+            if count:
+                self._set(tables, device, tables[device][count:] or None)
+        return sum(counts.values())
 
     def samples(
         self, device: str, property: str | None, since_ms: int | None, until_ms: int | None, limit: int
     ) -> Samples:
-        found = [s for s in self._tables.samples if s.device == device and property in (None, s.property)]
-        found = [s for s in found if since_ms is None or s.time_ms >= since_ms]
-        found = [s for s in found if until_ms is None or s.time_ms <= until_ms]
-        return sorted(found, key=lambda sample: sample.time_ms)[max(len(found) - limit, 0) :]
+        rows = self._tables.samples.get(device, [])
+        first = 0 if since_ms is None else bisect_left(rows, since_ms, key=_time_ms)
+        end = len(rows) if until_ms is None else bisect_right(rows, until_ms, key=_time_ms)
+        found = [sample for sample in rows[first:end] if property in (None, sample.property)]
+        return found[max(len(found) - limit, 0) :]
 
     # small facts
     def get_meta(self, key: str) -> bytes | None:
@@ -176,6 +185,10 @@ def _assign(table: Table, key: Any, value: Any) -> None:
         table.pop(key, None)
     else:
         table[key] = value
+
+
+_time_ms = attrgetter("time_ms")
+_revision = itemgetter(0)
 
 
 class MemoryStore:
@@ -243,7 +256,7 @@ class MemoryStore:
         with self._lock:
             if after_revision < self._compacted:
                 raise Compacted(after_revision)
-            rows = [row for row in self._changes if row[0] > after_revision]
+            rows = self._changes[bisect_right(self._changes, after_revision, key=_revision) :]
         rows = [row for row in rows if resources is None or row[1][0] in resources]
         if len(rows) > limit:
             rows = [row for row in rows if row[0] <= rows[limit - 1][0]]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 
-from edgelite_hub.store.base import Key, ObjectTransaction, decode_object
-from edgelite_hub.store.contract import FeedEntries, FeedEntry, Object, Position, Sample, Samples
+from edgelite_hub.store.base import Key, ObjectTransaction, Texts
+from edgelite_hub.store.contract import FeedEntries, FeedEntry, Position, Sample, Samples
 
 _FEED_COLUMNS = "revision, kind, key, value, digest"
 
@@ -48,15 +47,17 @@ class SqliteTransaction(ObjectTransaction):
     def _erase(self, key: Key) -> None:
         self._write("DELETE FROM objects WHERE resource=? AND namespace=? AND name=?", *key)
 
-    def list(self, resource: str, namespace: str | None = None) -> Iterator[Object]:
-        """Rows are fetched at once: a write while an iteration is open would be seen by it or not."""
+    def _texts(self, resource: str, namespace: str | None, part: str) -> Texts:
         sql = "SELECT value FROM objects WHERE resource=?"
         values = [resource]
         if namespace is not None:
             sql += " AND namespace=?"
             values.append(namespace)
+        if part:
+            sql += " AND instr(value, ?)"
+            values.append(part)
         rows = self._connection.execute(sql + " ORDER BY namespace, name", values).fetchall()
-        return (decode_object(row[0]) for row in rows)
+        return [row[0] for row in rows]
 
     # node feeds
     def _feed_put(self, node: str, entry: FeedEntry) -> None:

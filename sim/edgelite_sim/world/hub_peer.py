@@ -32,6 +32,7 @@ class HubPeer:
         self._process = process
         self._link = link
         self._held = b""  # taken from the session, not yet by the World
+        self._is_drained = True  # nothing waits in the session beside what is held
         self._is_busy = False  # a transaction is on its way
         self._is_pulling = False
         self._is_woken = False
@@ -55,16 +56,14 @@ class HubPeer:
     def data_to_send(self, size_bytes_max: int) -> bytes:
         """b"" once there is nothing: then `on_ready` will be called for more."""
         data = b""
-        self._is_pulling = True
-        while not self.is_closed and len(data) < size_bytes_max:
-            if not self._held:
-                self.pump()
-            if not self._held:
-                break
+        while self._held and len(data) < size_bytes_max:
             room = size_bytes_max - len(data)
             data += self._held[:room]
             self._held = self._held[room:]
-        self._is_pulling = False
+            if not self._held and (not self._is_drained or self._link.connection.is_over):
+                self._is_pulling = True  # there is room now: what waits for it goes on
+                self.pump()
+                self._is_pulling = False
         return data
 
     def lost(self) -> None:
@@ -105,11 +104,11 @@ class HubPeer:
                 self._observe()
                 process.writer.submit(work, partial(self._settle, work))
                 continue
-            self._offer()
-            if link.is_finished:
-                if not self._held:
+            if link.is_lost or link.connection.is_over:
+                self._offer()
+                if link.is_finished and not self._held:
                     self._finish()
-                return
+                    return
             deadline_ms = link.step(process.now_ms)
             if link.has_last_event:
                 continue  # time ended it
@@ -130,8 +129,12 @@ class HubPeer:
     def _offer(self) -> None:
         if self.is_closed:
             return
-        if not self._held and not self._link.is_lost:
-            self._held = self._link.data_to_send(WRITE_BYTES)
+        while not self._link.is_lost and (room := WRITE_BYTES - len(self._held)) > 0:
+            data = self._link.data_to_send(room)
+            self._held += data
+            self._is_drained = not data
+            if not data:
+                break
         if self._held and not self._is_pulling:
             self.on_ready()
 
