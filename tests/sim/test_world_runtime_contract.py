@@ -20,7 +20,7 @@ COMMANDS = {
 
 
 class World(Machine):
-    def desire(self, behaviour: Any, policy: str = "Always", grace_ms: int = 0) -> None:  # type: ignore[override]
+    def desire(self, behaviour: Any, policy: str = "Always", grace_ms: int = 0) -> None:
         form = None if behaviour is None else workload(*COMMANDS[behaviour], policy=policy, grace_ms=grace_ms)
         super().desire(form)
 
