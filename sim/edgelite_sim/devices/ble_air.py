@@ -43,11 +43,23 @@ class AirController(Controller):
         )
 
 
+class Members(dict[AirController, None]):
+    """Of a link, in the order in which they came: Bumble's own set has them in the order of their addresses in memory,
+    so that no run would be like another."""
+
+    def add(self, controller: AirController) -> None:
+        self[controller] = None
+
+    def remove(self, controller: AirController) -> None:
+        del self[controller]
+
+
 class Air:
     """What the controllers of one simulation have in common. `power_on` devices before anything else."""
 
     def __init__(self) -> None:
         self.link = LocalLink()  # type: ignore[no-untyped-call]
+        self.link.controllers = Members()  # type: ignore[assignment]
 
     def device(self, name: str, address: str) -> Device:
         """A device with a static random address, not yet powered on."""

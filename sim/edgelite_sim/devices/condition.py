@@ -39,7 +39,7 @@ class Condition:
         self.active: dict[tuple[str, int], dict[str, Any]] = {}  # by kind and unit
         self._draw = draw
         self._boot_ms = 0
-        self._awake_ms: int | None = 0  # None: nobody has looked since the restart
+        self.awake_ms: int | None = 0  # when a restart is over; None: nobody has looked since it began
 
     def fail(self, kind: str, parameters: dict[str, object]) -> None:
         """ConfigurationError names what is wrong and what is allowed."""
@@ -54,7 +54,7 @@ class Condition:
         }
         if kind == RESTART:
             self._boot_ms = fields.integer("boot_ms", 0, DELAY_MS_MAX, 2000)
-            self._awake_ms = None
+            self.awake_ms = None
             self.restarts += 1
         else:
             self.active[kind, unit] = checked
@@ -64,12 +64,12 @@ class Condition:
         """Of this kind, or of all. A restart that is under way goes on."""
         for key in [key for key in self.active if kind in ("", key[0])]:
             del self.active[key]
-        self.is_well = not self.active and self._awake_ms is not None
+        self.is_well = not self.active and self.awake_ms is not None
 
     def is_silent(self, now_ms: int, unit: int = ANY_UNIT) -> bool:
-        if self._awake_ms is None:
-            self._awake_ms = now_ms + self._boot_ms
-        if now_ms < self._awake_ms:
+        if self.awake_ms is None:
+            self.awake_ms = now_ms + self._boot_ms
+        if now_ms < self.awake_ms:
             return True
         return self._of(DEAD, unit) is not None
 

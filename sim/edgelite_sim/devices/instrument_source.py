@@ -68,7 +68,7 @@ class InstrumentSource(DeviceSource):
         self.instrument = instrument
         self._peer: InstrumentChannel | None = None
 
-    def make_peer(self, now_ms: int) -> InstrumentChannel:
+    def make_peer(self, now_ms: int = 0) -> InstrumentChannel:
         if self._peer is not None:
             self._peer.close_reason = "somebody else has opened the line"
             self._peer.ready()

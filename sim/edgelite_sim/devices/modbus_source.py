@@ -21,7 +21,7 @@ class ModbusSource(DeviceSource):
         self.is_serial = framing != "tcp"
         super().__init__(slave_map.clock, self.slaves.condition)
 
-    def make_peer(self, now_ms: int) -> SlaveChannel:
+    def make_peer(self, now_ms: int = 0) -> SlaveChannel:
         return self.slaves.channel()
 
     @property

@@ -66,7 +66,7 @@ class DeviceSource:
         self.condition = condition
         self.on_answered = None
 
-    def make_peer(self, now_ms: int) -> Peer:
+    def make_peer(self, now_ms: int = 0) -> Peer:
         raise NotImplementedError
 
     def current(self, now_ms: int) -> dict[str, object]:
