@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from edgelite_sim.proxy import Proxy
@@ -80,8 +80,12 @@ class GuestNode:
                 raise GuestError(f"{self.name} will not be a node")
             return condition(self.site, self.name, "Ready") == "True"
 
+        await self.until(f"{self.name} is Ready", is_ready, timeout_s)
+
+    async def until(self, what: str, probe: Callable[[], Any], timeout_s: float = READY_TIMEOUT_S) -> Any:
+        """The site's `until`; GuestError with the end of the console where it fails."""
         try:
-            await self.site.until(f"{self.name} is Ready", is_ready, timeout_s)
+            return await self.site.until(what, probe, timeout_s)
         except (GuestError, SiteError) as error:
             raise GuestError(f"{error}; {self.guest.tail()}") from error
 
