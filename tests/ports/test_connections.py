@@ -179,7 +179,59 @@ def test_a_hub_that_says_nothing_times_out(server: socket.socket, monkeypatch: p
     bench = Bench(tls.unverified_client_context)
     bench.connections.open(Open(channel, ("tls", *server.getsockname())))
     bench.run_until(lambda: channel.ends)
-    assert channel.ends == ["timed out"]
+    assert channel.ends == ["TLS handshake timed out"]
+
+
+def slow_server(server: socket.socket, authority: Authority, path: Path, pause_s: float) -> None:
+    """One that takes so long until it answers, connection after connection."""
+    ca, certificate, key = authority.write_hub(path / "hub")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.load_verify_locations(ca)
+
+    def shake_hands(connection: socket.socket) -> None:
+        time.sleep(pause_s)
+        try:
+            with context.wrap_socket(connection, server_side=True) as wrapped:
+                wrapped.recv(1)
+        except OSError:
+            connection.close()
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            threading.Thread(target=shake_hands, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+
+
+def test_a_handshake_that_was_given_up_has_longer_the_next_time(
+    server: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it would never end on a machine that needs longer, however often it tries."""
+    monkeypatch.setattr(common_connections, "HANDSHAKE_TIMEOUT_MS", 200)
+    slow_server(server, Authority.make(), tmp_path, 0.5)
+    bench = Bench(tls.unverified_client_context)
+    ends: list[str] = []
+    for _ in range(3):
+        channel = Remembering()
+        bench.connections.open(Open(channel, ("tls", *server.getsockname())))
+        bench.run_until(lambda channel=channel: channel.ends or channel.opens)  # type: ignore[misc]
+        ends += channel.ends or ["open"]
+    assert ends == ["TLS handshake timed out"] * 2 + ["open"]
+    assert bench.connections.handshake_timeout_ms == 800  # and so have those that follow: it took more than half
+
+
+def test_the_time_for_a_handshake_grows_to_a_bound_and_shrinks_again() -> None:
+    connections = Bench().connections
+    told: list[int] = []
+    for left_ms in (0, -5, 0, 15_000, 15_001, 15_000, 5_001):
+        connections.shook_hands(left_ms)
+        told.append(connections.handshake_timeout_ms // 1000)
+    assert told == [20, 30, 30, 30, 15, 10, 10]
 
 
 def test_a_transport_that_is_not_there() -> None:

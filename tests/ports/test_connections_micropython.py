@@ -183,7 +183,7 @@ def test_reset(world: World) -> None:
 
 
 def test_a_hub_that_says_nothing_times_out(world: World) -> None:
-    assert world.run("tls", world.serve(silent)) == ["closed: timed out"]
+    assert world.run("tls", world.serve(silent)) == ["closed: TLS handshake timed out"]
 
 
 def test_a_hub_that_hangs_up_in_the_handshake(world: World) -> None:

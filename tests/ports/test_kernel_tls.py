@@ -133,7 +133,7 @@ def test_a_hub_that_says_nothing_times_out(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         bench.connections.open(Open(channel, ("tls", *silent.getsockname())))
         bench.run_until(lambda: channel.ends)
-    assert channel.ends == ["timed out"]
+    assert channel.ends == ["TLS handshake timed out"]
 
 
 def test_a_channel_closed_in_the_middle_of_its_handshake(authority: Authority, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_the_handshake_keeps_the_descriptor_as_it_was(server: Server, authority:
     outcomes: list[str] = []
     with socket.create_connection(server.listener.getsockname()) as connection:
         connection.setblocking(False)
-        bench.kernel.submit(Handshake(bench.kernel, connection.fileno(), outcomes.append))
+        bench.kernel.submit(Handshake(bench.kernel, connection.fileno(), 10_000, outcomes.append))
         bench.run_until(lambda: outcomes)
         with pytest.raises(BlockingIOError):
             connection.recv(1)

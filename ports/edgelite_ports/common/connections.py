@@ -24,8 +24,10 @@ WRITABLE = 4
 
 CONNECT_TIMEOUT_MS = 10_000  # an address: three SYNs at 1, 3 and 7 s have gone unanswered
 # TLS 1.3 takes one round trip (a satellite's is 0.6 s) and a signature (0.1 s on a Pi Zero). Not longer, because a
-# link that has fallen silent is often met again while it still is.
+# link that has fallen silent is often met again while it still is. But one that was given up begins anew, and would
+# never end on a machine that needs longer, so the next one gets twice the time, up to what a hub waits.
 HANDSHAKE_TIMEOUT_MS = 10_000
+HANDSHAKE_TIMEOUT_MS_MAX = 30_000
 SEND_BYTES_MAX = 4096  # one frame of the default size, and one small TLS record
 # Little is left waiting in the kernel: a socket is writable only while fewer than these are unsent, so what the core
 # decides to send next really goes next.
@@ -154,12 +156,14 @@ class Connection:
             self._connect_next(self.owner.describe(failure))
         elif self.kind == "tls":
             self.state = HANDSHAKING
-            self.deadline_ms = self.owner.now_ms() + HANDSHAKE_TIMEOUT_MS
+            self.deadline_ms = self.owner.now_ms() + self.owner.handshake_timeout_ms
             self._begin_tls()
         else:
             self._opened()
 
     def _opened(self) -> None:
+        if self.state == HANDSHAKING and self.deadline_ms is not None:
+            self.owner.shook_hands(self.deadline_ms - self.owner.now_ms())
         self.state = OPEN
         self.deadline_ms = None
         self._want(READABLE)
@@ -217,7 +221,11 @@ class Connection:
     def expire(self, now_ms: int) -> None:
         if self.deadline_ms is not None and now_ms >= self.deadline_ms:
             self.deadline_ms = None
-            self._connect_next("timed out")
+            if self.state == HANDSHAKING:
+                self.owner.shook_hands(0)
+                self._connect_next("TLS handshake timed out")
+            else:
+                self._connect_next("timed out")
 
     def _want(self, events: int) -> None:
         """Events of the socket to wait for; none means that nobody looks at it."""
@@ -264,6 +272,7 @@ class Connections:
         self.describe = describe
         self.now_ms = now_ms
         self.socket_folder = ""
+        self.handshake_timeout_ms = HANDSHAKE_TIMEOUT_MS  # of the next one
         self._make = make
         self._system = system
         self._sockets = sockets
@@ -339,6 +348,15 @@ class Connections:
                 connection.close()
         if self._halves is not None:
             self._halves.close(channel)
+
+    def shook_hands(self, left_ms: int) -> None:
+        """A handshake ended with so much of its time left, or was given up: let the next one have what it may need."""
+        timeout_ms = self.handshake_timeout_ms
+        if left_ms <= 0:
+            timeout_ms *= 2
+        elif left_ms > timeout_ms // 2:
+            timeout_ms //= 2  # half would have done
+        self.handshake_timeout_ms = min(max(timeout_ms, HANDSHAKE_TIMEOUT_MS), HANDSHAKE_TIMEOUT_MS_MAX)
 
     def configure(self, channel: Channel, settings: "dict[str, Any]") -> None:
         for connection in self._connections:

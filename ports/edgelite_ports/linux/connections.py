@@ -51,8 +51,10 @@ class Connection(common.Connection):
         kernel = self._linux.kernel_tls
         if kernel is not None and kernel.usable:
             self._want(0)
-            self._handshake_elsewhere = kernel_tls.Handshake(kernel, self._socket.fileno(), self._handshake_ended)
-            kernel.submit(self._handshake_elsewhere)
+            patience_ms = self._linux.handshake_timeout_ms
+            handshake = kernel_tls.Handshake(kernel, self._socket.fileno(), patience_ms, self._handshake_ended)
+            self._handshake_elsewhere = handshake
+            kernel.submit(handshake)
             return
         from edgelite_ports.linux.tls import TlsConnection  # OpenSSL comes into this process here, or never
 

@@ -76,11 +76,13 @@ class KernelTls:
 
 class Handshake:
     """One handshake on a connected socket, in a process of its own, once it is submitted; `done(outcome)` comes once,
-    unless `cancel` came first."""
+    unless `cancel` came first. `timeout_ms` is for the process alone, in case that its agent is gone: whoever has
+    submitted it looks at the clock and cancels."""
 
-    def __init__(self, kernel_tls: KernelTls, descriptor: int, done: "Callable[[str], None]") -> None:
+    def __init__(self, kernel_tls: KernelTls, descriptor: int, timeout_ms: int, done: "Callable[[str], None]") -> None:
         self._kernel_tls = kernel_tls
         self._descriptor = descriptor
+        self._timeout_ms = timeout_ms
         self._done = done
         self._outcome = b""
         self._pipe = -1
@@ -97,7 +99,7 @@ class Handshake:
 
     def _spawn(self, identity: "Identity", descriptor: int, write_end: int) -> int:
         child = os.path.join(os.path.dirname(os.path.abspath(__file__)), CHILD)
-        words = [sys.executable, "-S", "-I", child, os.pathsep.join(sys.path), *identity.paths()]
+        words = [sys.executable, "-S", "-I", child, os.pathsep.join(sys.path), *identity.paths(), str(self._timeout_ms)]
         streams = [(os.POSIX_SPAWN_DUP2, descriptor, 0), (os.POSIX_SPAWN_DUP2, write_end, 1)]
         return os.posix_spawn(sys.executable, words, os.environ, file_actions=streams)
 

@@ -1,6 +1,6 @@
 """The process that does one TLS handshake for the agent, and leaves the keys to the kernel (kernel_tls.py).
 
-    python -S -I kernel_tls_handshake.py ROOM:ROOM:... CA CERTIFICATE KEY     < the connected socket > the outcome
+    python -S -I kernel_tls_handshake.py ROOM:ROOM:... CA CERTIFICATE KEY TIMEOUT_MS   < the connected socket > outcome
 
 Its end sends nothing: the agent goes on with the same socket.
 """
@@ -9,11 +9,10 @@ import os
 import sys
 
 _ENABLE_KTLS = 1 << 3  # SSL_OP_ENABLE_KTLS
-_TIMEOUT_S = 10.0
 
 
-def handshake(ca_path: str, certificate_path: str, key_path: str) -> str:
-    """The outcome, as kernel_tls.py lists them."""
+def handshake(ca_path: str, certificate_path: str, key_path: str, timeout_ms: str = "10000") -> str:
+    """The outcome, as kernel_tls.py lists them. An agent whose files have just been replaced gives no timeout."""
     import _socket
     import _ssl
 
@@ -27,13 +26,13 @@ def handshake(ca_path: str, certificate_path: str, key_path: str) -> str:
         context = tls.client_context(ca_path, certificate_path, key_path)
         context.options |= _ENABLE_KTLS
         connection = Connection(fileno=0)
-        connection.settimeout(_TIMEOUT_S)  # the descriptor itself stays as the agent wants it, non-blocking
+        connection.settimeout(int(timeout_ms) / 1000)  # the descriptor itself stays as the agent wants it, non-blocking
         session = context._wrap_socket(connection, False, tls.HUB_NAME)  # type: ignore[attr-defined]
         session.do_handshake()
     except _ssl.SSLError as error:
         return tls.explain(error)
     except TimeoutError:
-        return "timed out"
+        return "TLS handshake timed out"
     except OSError as error:
         return (error.strerror or str(error)).lower()
     except PlatformError as error:
@@ -43,5 +42,5 @@ def handshake(ca_path: str, certificate_path: str, key_path: str) -> str:
 
 if __name__ == "__main__":
     sys.path[:0] = sys.argv[1].split(":")
-    os.write(1, handshake(*sys.argv[2:5]).encode("utf-8", "replace"))
+    os.write(1, handshake(*sys.argv[2:6]).encode("utf-8", "replace"))
     os._exit(0)  # without the goodbye that OpenSSL's own end might say
