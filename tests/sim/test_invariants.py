@@ -57,7 +57,7 @@ class FakeWorld:
         hub.store, hub.process, hub.list = store_, None, lambda resource: []
         config = SimpleNamespace(group_window_ms=1000, backoff_base_ms=1000, backoff_cap_ms=300_000)
         config.session_lasted_ms, config.journal_bytes_max, config.segment_bytes = 60_000, 4 << 20, 256 << 10
-        node = SimpleNamespace(is_on=True, link=SimpleNamespace(state="up"), config=config, faults=[])
+        node = SimpleNamespace(is_on=True, link=SimpleNamespace(state="up"), config=config, faults=[], hangs=False)
         self.hubs: dict[str, Any] = {HUB: hub}
         self.nodes: dict[str, Any] = {NODE: node}
         self.trace = Trace()
@@ -71,7 +71,7 @@ class FakeWorld:
 
 
 def test_each_has_a_name_a_sentence_and_a_verdict() -> None:
-    assert len(names()) == len(INVARIANTS) == 9
+    assert len(names()) == len(INVARIANTS) == 10
     for name in names():
         verdict = make(name).verdict()
         assert verdict.passed and verdict.name == name and verdict.sentence.endswith(".") and verdict.count == 0
@@ -415,7 +415,7 @@ def test_a_diverged_node_is_a_person_s_matter() -> None:
 
 
 def wish(text: str, **details: Any) -> dict[str, Any]:
-    row = {"name": "limit", "desired": {"value": text, "metadata": {"timestamp": "1", **details}}}
+    row = {"name": "limit", "desired": {"value": text, "metadata": {"timestamp": "1"} | details}}
     return {
         "metadata": {"name": "meter", "namespace": "default"},
         "spec": {"nodeName": NODE, "properties": [row]},
@@ -438,6 +438,27 @@ def test_a_wish_that_expires_may_be_too_late() -> None:
     invariant.begin(FakeWorld())  # type: ignore[arg-type]
     invariant.changed(HUB, DEVICES, "default", "meter", wish("30", expiresAfterMs="5"), 0)
     invariant.gauges(NODE, {}, HOUR)
+    assert texts(invariant) == []
+
+
+def test_an_old_wish_that_is_written_over_a_hand_at_the_device_is_told() -> None:
+    invariant = make("settled-wishes-rest")
+    invariant.changed(HUB, DEVICES, "default", "meter", wish("30"), 0)
+    for value in (0, 30, 12, 12):
+        invariant.answered(NODE, DEVICE, {"limit": value}, 1000)
+    assert texts(invariant) == []
+    invariant.answered(NODE, DEVICE, {"limit": 30}, 2000)
+    told = "default/meter limit was 30, then 12, and is 30 again: nobody desired it anew"
+    assert texts(invariant) == [told]
+
+
+def test_a_new_wish_may_be_written() -> None:
+    invariant = make("settled-wishes-rest")
+    for time in ("1", "2"):
+        value = wish("30", timestamp=time)
+        invariant.changed(HUB, DEVICES, "default", "meter", value, 0)
+        for reading in (12, 30):
+            invariant.answered(NODE, DEVICE, {"limit": reading}, 1000)
     assert texts(invariant) == []
 
 

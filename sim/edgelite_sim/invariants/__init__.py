@@ -23,6 +23,7 @@ from edgelite_sim.invariants.replays import check_replay
 from edgelite_sim.invariants.running import WhatShouldRunRuns
 from edgelite_sim.invariants.stored import NothingIsStoredTwice, OrderPerDeviceHolds
 from edgelite_sim.invariants.storm import NoReconnectStorm
+from edgelite_sim.invariants.wishes import SettledWishesRest
 
 __all__ = ["INVARIANTS", "Invariant", "Verdict", "Violation", "bounds_of", "check_replay", "make", "names"]
 
@@ -31,6 +32,7 @@ _ALL: tuple[type[Invariant], ...] = (
     NothingIsStoredTwice,
     OrderPerDeviceHolds,
     DesiredStateIsReached,
+    SettledWishesRest,
     WhatShouldRunRuns,
     NothingIsRemovedWithoutAnOrder,
     BoundsHold,

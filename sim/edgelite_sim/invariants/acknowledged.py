@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgelite_protocol.messages import LANE_TELEMETRY
 from edgelite_sim.invariants import reach
-from edgelite_sim.invariants.conditions import Conditions
+from edgelite_sim.invariants.conditions import HEAL, SUSPEND, Conditions, Troubles
 from edgelite_sim.invariants.invariant import Invariant
 from edgelite_sim.invariants.objects import NODES, Following, condition_of
 from edgelite_sim.invariants.readings import Readings, Series
@@ -22,10 +22,10 @@ COMMIT_SLACK_MS = 3_500  # beside group_window_ms: what a sync, and the round be
 SETTLE_MS = 390_000  # the longest backoff (300 s), an attempt that hangs (90 s): by then a session is there
 DELIVER_MS = 60_000  # what a session may take from a reading to its place in the store
 
-# What a medium or its host does to what was not yet safe, beyond a plain cut: readings wait in memory meanwhile.
-UNSAFE_FAULTS = ("flash-full", "slow-sync", "sync-fails", "flash full", "slow sync", "stall")
+# What keeps a card from making safe what it was given: readings wait in memory meanwhile.
+UNSAFE_FAULTS = ("flash-full", "slow-sync", "io-error")
 # Damage to what was safe. The agent reports it; nothing can bring it back.
-DAMAGE_FAULTS = ("bit-rot", "bit rot", "rot", "lost-sector", "wipe", "older-copy")
+DAMAGE_FAULTS = ("bit-rot",)
 
 _GAP = re.compile(r"node (\S+): lost with an older store: lane (\d+), reports")
 _DROPPED = re.compile(r"(\d+) reports of lane 1 were dropped")
@@ -33,10 +33,10 @@ _DROPPED = re.compile(r"(\d+) reports of lane 1 were dropped")
 
 @dataclass(slots=True)
 class _Losses:
-    """What a node may have lost: when it died, and since when before that nothing was safe; damage; drops."""
+    """What a node may have lost: at its ends, to damage, by its quota."""
 
     deaths: list[tuple[int, int]] = field(default_factory=list)  # (from, to): readings between were not safe yet
-    unsafe_since_ms: int | None = None
+    untaken: set[int] = field(default_factory=set)  # when answers came that the agent may not have taken
     damaged_ms: int = -1  # readings up to here may be gone from the flash
     dropped: int = 0
     dropped_told: str = ""
@@ -70,6 +70,8 @@ class NothingAcknowledgedIsLost(Invariant):
         self._gaps: set[tuple[str, str, int]] = set()
         self._windows_ms: dict[str, int] = {}
         self._crashed: set[str] = set()
+        self._unsafe = Troubles(*UNSAFE_FAULTS)
+        self._devices = Troubles("device", "agent-hang", SUSPEND)  # then an answer that has left may not be taken
 
     # ---- what is seen
 
@@ -80,6 +82,8 @@ class NothingAcknowledgedIsLost(Invariant):
     def answered(self, node: str, device: str, values: dict[str, object], now_ms: int) -> None:
         reported = {name: values[name] for name in values if self._following.is_reported(node, device, name)}
         self._readings.answered(node, device, reported, now_ms)
+        if self._devices.is_or_was(node, now_ms) or reach.hangs(self.world, node):
+            self._of(node).untaken.add(now_ms)
 
     def stored(self, hub: str, samples: Sequence[Sample], now_ms: int) -> None:
         for sample in samples:
@@ -122,20 +126,17 @@ class NothingAcknowledgedIsLost(Invariant):
         if is_up:
             return
         losses = self._of(node)
-        since_ms = now_ms - self._window_ms(node)
-        if losses.unsafe_since_ms is not None:
-            since_ms = min(since_ms, losses.unsafe_since_ms - self._window_ms(node))
-        losses.deaths.append((since_ms, now_ms))
+        unsafe_ms = self._unsafe.since_ms(node)
+        safe_ms = now_ms if unsafe_ms is None else unsafe_ms
+        losses.deaths.append((safe_ms - self._window_ms(node), now_ms))
+        self._devices.fault(HEAL, node, "agent-hang", now_ms)
 
     def fault(self, kind: str, target: str, detail: str, now_ms: int) -> None:
         self._conditions.fault(kind, target, detail, now_ms)
-        losses = self._of(target)
-        if kind in UNSAFE_FAULTS:
-            losses.unsafe_since_ms = now_ms
-        elif kind in DAMAGE_FAULTS:
-            losses.damaged_ms = now_ms
-        elif kind == "heal":
-            losses.unsafe_since_ms = None
+        self._unsafe.fault(kind, target, detail, now_ms)
+        self._devices.fault(kind, target, detail, now_ms)
+        if kind in DAMAGE_FAULTS:
+            self._of(target).damaged_ms = now_ms
 
     # ---- hubs
 
@@ -211,7 +212,7 @@ class NothingAcknowledgedIsLost(Invariant):
         for place, time_ms in enumerate(series.times_ms):
             if time_ms > until_ms:
                 break
-            if series.is_stored(place) or time_ms <= losses.damaged_ms:
+            if series.is_stored(place) or time_ms <= losses.damaged_ms or time_ms in losses.untaken:
                 continue
             if any(start_ms < time_ms <= end_ms for start_ms, end_ms in deaths) or self._is_gap(series, place):
                 continue

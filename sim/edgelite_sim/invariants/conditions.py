@@ -13,6 +13,45 @@ if TYPE_CHECKING:
     from edgelite_sim.world.world import World
 
 LINE_UP = "up"
+HEAL = "heal"  # how the end of a fault is told; its kind is then the detail
+SUSPEND = "suspend"
+GRACE_MS = 60_000  # after a fault of a device: an answer may be late, a driver's patience longer than usual
+
+
+def node_of(target: str) -> str:
+    """A fault of a program or a device names it "name@node"."""
+    return target.rpartition("@")[2]
+
+
+class Troubles:
+    """Faults that last, by node: those that began and have not been healed."""
+
+    def __init__(self, *kinds: str) -> None:
+        self._kinds = kinds  # beginnings of their names
+        self._open: dict[str, dict[str, int]] = {}  # by node: kind, since when
+        self._ended_ms: dict[str, int] = {}
+
+    def fault(self, kind: str, target: str, detail: str, now_ms: int) -> bool:
+        """Whether it is one of these, at its begin or its end."""
+        ended = detail if kind == HEAL else ""
+        if not (ended or kind).startswith(self._kinds):
+            return False
+        lasting = self._open.setdefault(node_of(target), {})
+        if ended:
+            lasting.pop(f"{ended} {target}", None)
+            self._ended_ms[node_of(target)] = now_ms
+        else:
+            lasting.setdefault(f"{kind} {target}", now_ms)
+        return True
+
+    def since_ms(self, node: str) -> int | None:
+        """Since when there is one; None where there is none."""
+        return min(self._open.get(node, {}).values(), default=None)
+
+    def is_or_was(self, node: str, now_ms: int) -> bool:
+        """Whether there is one, or was a moment ago."""
+        ended_ms = self._ended_ms.get(node)
+        return self.since_ms(node) is not None or (ended_ms is not None and now_ms < ended_ms + GRACE_MS)
 
 
 class Conditions(Observer):
@@ -24,6 +63,7 @@ class Conditions(Observer):
         self._hubs: dict[str, bool] = {}
         self._changed_ms: dict[str, int] = {}  # by node, hub, or "" for all
         self._world: World | None = None
+        self._sleeps = Troubles(SUSPEND)
 
     def begin(self, world: World) -> None:
         """What was there before the observers began to hear is looked up."""
@@ -48,8 +88,10 @@ class Conditions(Observer):
 
     def fault(self, kind: str, target: str, detail: str, now_ms: int) -> None:
         """Whatever is named beyond power, line and hub disturbs its node, or all where it names none."""
-        known = target in self._power or target in self._line
-        self._changed_ms[target if known else ""] = now_ms
+        self._sleeps.fault(kind, target, detail, now_ms)
+        node = node_of(target)
+        known = node in self._power or node in self._line
+        self._changed_ms[node if known else ""] = now_ms
 
     def changed_ms(self, node: str) -> int:
         """When anything last changed for this node."""
@@ -57,7 +99,7 @@ class Conditions(Observer):
 
     def good_since_ms(self, node: str) -> int | None:
         is_reachable = self._line.get(node, LINE_UP) == LINE_UP and all(self._hubs.values())
-        return self.changed_ms(node) if self._power.get(node, True) and is_reachable else None
+        return self.changed_ms(node) if self.is_awake(node) and is_reachable else None
 
-    def is_on(self, node: str) -> bool:
-        return self._power.get(node, True)
+    def is_awake(self, node: str) -> bool:
+        return self._power.get(node, True) and self._sleeps.since_ms(node) is None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgelite_sim.invariants import reach
-from edgelite_sim.invariants.conditions import Conditions
+from edgelite_sim.invariants.conditions import Conditions, Troubles
 from edgelite_sim.invariants.invariant import Invariant
 from edgelite_sim.invariants.objects import DEVICES, NODES, PODS, Following, condition_of, is_always, runs_on
+from edgelite_sim.invariants.wishes import Wishes
 
 if TYPE_CHECKING:
     from edgelite_sim.world.world import World
@@ -17,16 +17,6 @@ if TYPE_CHECKING:
 # the way of must be there by then. A device that has failed long is tried again within 600 s.
 BOUND_MS = 600_000
 DEVICE_BOUND_MS = 1_260_000
-
-
-@dataclass(slots=True)
-class _Wish:
-    """A desired value of a property, until the device was seen to hold it."""
-
-    text: str
-    since_ms: int
-    is_reached: bool = False
-    is_told: bool = False
 
 
 class DesiredStateIsReached(Invariant):
@@ -46,7 +36,9 @@ class DesiredStateIsReached(Invariant):
         self._changed_ms: dict[str, int] = {}  # by hub: when a Pod was last created, changed or removed
         self._running: dict[str, dict[tuple[str, str], int]] = {}  # by node: (workload, unit), started
         self._latest: dict[tuple[str, str], int] = {}  # (node, workload): its newest start
-        self._wishes: dict[tuple[str, str, str], _Wish] = {}  # (node, device, property)
+        self._wishes = Wishes()
+        self._misbehaving = Troubles("misbehave")
+        self._devices = Troubles("device")
         self._told: set[tuple[str, str]] = set()
 
     def begin(self, world: World) -> None:
@@ -67,26 +59,7 @@ class DesiredStateIsReached(Invariant):
                 self._changed_ms[hub] = now_ms
                 self._told = set()
         elif resource == DEVICES and new is not None:
-            self._take_wishes(new, now_ms)
-
-    def _take_wishes(self, device: dict[str, Any], now_ms: int) -> None:
-        metadata, spec = device["metadata"], device.get("spec") or {}
-        for one in spec.get("properties") or []:
-            place = (
-                str(spec.get("nodeName") or ""),
-                f"{metadata.get('namespace', '')}/{metadata['name']}",
-                one["name"],
-            )
-            desired = one.get("desired") or {}
-            details = desired.get("metadata") or {}
-            text = str(desired.get("value") or "")
-            if not text or "expires" in details or "expiresAfterMs" in details:
-                self._wishes.pop(place, None)
-                continue
-            name = f"{text} {details.get('timestamp')}"
-            wish = self._wishes.get(place)
-            if wish is None or wish.text != name:
-                self._wishes[place] = _Wish(name, now_ms)
+            self._wishes.take(new, now_ms)
 
     # ---- what is
 
@@ -101,10 +74,8 @@ class DesiredStateIsReached(Invariant):
     def answered(self, node: str, device: str, values: dict[str, object], now_ms: int) -> None:
         if not self._wishes:
             return
-        for name, value in values.items():
-            wish = self._wishes.get((node, device, name))
-            if wish is not None and not wish.is_reached and _holds(value, wish.text.rpartition(" ")[0]):
-                wish.is_reached = True
+        for _, wish, has_it, _ in self._wishes.answered(node, device, values):
+            wish.is_reached = wish.is_reached or has_it
 
     def power(self, node: str, is_on: bool, why: str, now_ms: int) -> None:
         self._conditions.power(node, is_on, why, now_ms)
@@ -121,6 +92,8 @@ class DesiredStateIsReached(Invariant):
 
     def fault(self, kind: str, target: str, detail: str, now_ms: int) -> None:
         self._conditions.fault(kind, target, detail, now_ms)
+        self._misbehaving.fault(kind, target, detail, now_ms)
+        self._devices.fault(kind, target, detail, now_ms)
 
     # ---- what is judged
 
@@ -136,9 +109,11 @@ class DesiredStateIsReached(Invariant):
         good_ms = self._conditions.good_since_ms(node)
         if good_ms is None or condition_of(self._following.get(hub, NODES, "", node) or {}, "Diverged"):
             return
-        if now_ms - max(good_ms, self._changed_ms.get(hub, 0)) >= self._bound_ms:
+        is_due = now_ms - max(good_ms, self._changed_ms.get(hub, 0)) >= self._bound_ms
+        if is_due and self._misbehaving.since_ms(node) is None:
             self._look_at_workloads(hub, node, now_ms)
-        self._look_at_devices(hub, node, good_ms, now_ms)
+        if self._wishes and self._devices.since_ms(node) is None:
+            self._look_at_devices(hub, node, good_ms, now_ms)
 
     def _look_at_workloads(self, hub: str, node: str, now_ms: int) -> None:
         pods = {f"{key[0]}/{key[1]}": pod for key, pod in self._following.all(hub, PODS).items()}
@@ -158,7 +133,7 @@ class DesiredStateIsReached(Invariant):
                 self._tell(node, workload, f"{workload} runs, and the hub does not want it there", now_ms)
 
     def _look_at_devices(self, hub: str, node: str, good_ms: int, now_ms: int) -> None:
-        for (owner, device, property), wish in sorted(self._wishes.items()):
+        for (owner, device, property), wish in self._wishes.items():
             if owner != node or wish.is_reached or wish.is_told:
                 continue
             namespace, _, name = device.partition("/")
@@ -167,8 +142,8 @@ class DesiredStateIsReached(Invariant):
             if value is None or _is_others(value, property) or now_ms - since_ms < self._device_bound_ms:
                 continue
             wish.is_told = True
-            text = wish.text.rpartition(" ")[0]
-            self.violate(now_ms, node, f"{device} {property} was not seen to be {text}, desired at {wish.since_ms} ms")
+            text = f"{device} {property} was not seen to be {wish.text}, desired at {wish.since_ms} ms"
+            self.violate(now_ms, node, text)
 
     def _tell(self, node: str, workload: str, text: str, now_ms: int) -> None:
         if (node, workload) not in self._told:
@@ -188,14 +163,3 @@ def _is_others(device: dict[str, Any], property: str) -> bool:
             details = (twin.get("observedDesired") or {}).get("metadata") or {}
             return details.get("origin") in ("local", "fail-safe")
     return False
-
-
-def _holds(value: object, text: str) -> bool:
-    if isinstance(value, bool):
-        return text in (("true", "1") if value else ("false", "0"))
-    if isinstance(value, (int, float)):
-        try:
-            return abs(float(text) - value) <= 1e-6 * max(1.0, abs(value))
-        except ValueError:
-            return False
-    return str(value) == text

@@ -74,3 +74,9 @@ def waiting_work(world: World | None) -> list[tuple[str, int]]:
         return []
     hubs = sorted(world.hubs.items())
     return [(name, hub.process.writer.waiting) for name, hub in hubs if hub.process is not None]
+
+
+def hangs(world: World | None, node: str) -> bool:
+    """Whether its agent hangs, or the machine sleeps, so that nothing that arrives is taken."""
+    found = world.nodes.get(node) if world is not None else None
+    return found is not None and found.hangs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgelite_sim.invariants.conditions import Conditions
+from edgelite_sim.invariants.conditions import Conditions, Troubles, node_of
 from edgelite_sim.invariants.invariant import Invariant
 from edgelite_sim.invariants.objects import PODS, Following, is_always, runs_on
 
@@ -52,7 +52,7 @@ class WhatShouldRunRuns(Invariant):
         self._units: dict[str, dict[tuple[str, str], _Unit]] = {}  # by node: (workload, unit)
         self._following = Following()
         self._conditions = Conditions()
-        self._short_of_memory: set[str] = set()
+        self._misbehaving = Troubles("misbehave")  # a program that is gone fails to start, which no process shows
         self._agents: dict[str, bool] = {}
 
     def begin(self, world: World) -> None:
@@ -114,12 +114,10 @@ class WhatShouldRunRuns(Invariant):
             self._put_off(node, now_ms + self._slack_ms)
 
     def fault(self, kind: str, target: str, detail: str, now_ms: int) -> None:
-        if "memory" in kind:
-            self._short_of_memory.add(target)
-        elif kind == "heal":
-            self._short_of_memory.discard(target)
+        self._conditions.fault(kind, target, detail, now_ms)
+        self._misbehaving.fault(kind, target, detail, now_ms)
         # Whatever it is, it may have cost a start or two; the next one may then be the longest backoff away.
-        self._put_off(target, now_ms + BACKOFF_CAP_MS + self._slack_ms)
+        self._put_off(node_of(target), now_ms + BACKOFF_CAP_MS + self._slack_ms)
 
     def _put_off(self, node: str, due_ms: int) -> None:
         for one in self._units.get(node, {}).values():
@@ -136,7 +134,8 @@ class WhatShouldRunRuns(Invariant):
             self._look(node, now_ms)
 
     def _look(self, node: str, now_ms: int) -> None:
-        if not self._conditions.is_on(node) or not self._agents.get(node, True) or node in self._short_of_memory:
+        is_able = self._conditions.is_awake(node) and self._agents.get(node, True)
+        if not is_able or self._misbehaving.since_ms(node) is not None:
             return
         for (workload, _), one in sorted(self._units.get(node, {}).items()):
             if one.due_ms is None or now_ms <= one.due_ms or one.is_told:
