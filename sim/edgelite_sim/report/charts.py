@@ -131,7 +131,8 @@ def lag(recording: Recording) -> Chart:
         stems.append((wish.wanted_ms, float(end_ms - wish.wanted_ms), wish.reached_ms is not None))
         if wish.reached_ms is not None:
             reached.append(end_ms - wish.wanted_ms)
-    highest = max((lag_ms for _, lag_ms, _ in stems), default=0)
+    # One that is never reached stands as high as there is room, and does not make the others small.
+    highest = max(reached, default=max(lag_ms for _, lag_ms, _ in stems))
     notes = [f"{len(reached)} of {words.plural(len(stems), 'wish', 'wishes')} reached"]
     if reached:
         notes.append(f"median {words.duration(sorted(reached)[len(reached) // 2])}")

@@ -110,9 +110,10 @@
       event.preventDefault();
       const at = +link.dataset.time, around = Math.max(data.span / 40, Math.min(data.span, 600 * SECOND));
       show(at - around, at + around);
-      document.getElementById("timeline").scrollIntoView();
+      const place = document.querySelector(link.hash);
+      place.hidden = false; // a filter may have hidden it
+      place.scrollIntoView({ block: link.hash === "#timeline" ? "start" : "center" });
       document.getElementById("timeline").focus({ preventScroll: true });
-      history.replaceState(null, "", "#timeline");
     });
   }
 

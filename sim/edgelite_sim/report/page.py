@@ -13,7 +13,7 @@ from pathlib import Path
 from edgelite_sim.report import page_tables, page_timeline, words
 from edgelite_sim.report.page_data import data_of
 from edgelite_sim.report.page_timeline import Contents
-from edgelite_sim.report.recording import Recording
+from edgelite_sim.report.recording import Recording, Verdict
 
 TICK = '<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M4.5 12.5l5 5 10-11"/></svg>'
 CROSS = '<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M6 6l12 12M18 6L6 18"/></svg>'
@@ -42,10 +42,10 @@ def html_of(recording: Recording) -> str:
 {_head(recording)}
 <main>
 {_tiles(recording)}
-{_violations(recording)}
+{_violations(contents)}
 {page_timeline.section(contents)}
 {page_timeline.curves_section(contents)}
-{_invariants(recording)}
+{_invariants(contents)}
 {page_tables.section(contents)}
 </main>
 <footer>Drawn by the edgelite simulator from what could be seen of the run from outside. Times are UTC, of the simulated
@@ -72,8 +72,8 @@ def _head(recording: Recording) -> str:
 <p class="kind">Simulated run</p>
 <h1>{escape(recording.name)}</h1>
 <p class="description">{escape(recording.description)}</p>
-<div class="verdict" role="status">{_icon(recording.passed)}<div><strong>{escape(_headline(recording))}</strong>
-<span>{escape(_below_headline(recording))}</span></div></div>
+<div class="verdict" role="status">{_icon(recording.passed)}<div><strong>{escape(headline(recording))}</strong>
+<span>{escape(below_headline(recording))}</span></div></div>
 <dl class="facts">{items}</dl>
 </header>"""
 
@@ -82,7 +82,7 @@ def _icon(passed: bool) -> str:
     return TICK if passed else CROSS
 
 
-def _headline(recording: Recording) -> str:
+def headline(recording: Recording) -> str:
     broken = sum(not one.passed for one in recording.verdicts)
     missed = sum(not one.passed for one in recording.expectations)
     parts = []
@@ -93,7 +93,7 @@ def _headline(recording: Recording) -> str:
     return ", ".join(parts) if parts else "Everything held"
 
 
-def _below_headline(recording: Recording) -> str:
+def below_headline(recording: Recording) -> str:
     if recording.passed:
         held = words.plural(len(recording.verdicts), "invariant")
         met = words.plural(len(recording.expectations), "expectation")
@@ -116,13 +116,14 @@ def _tiles(recording: Recording) -> str:
     return f'<dl class="tiles">{items}</dl>'
 
 
-def _violations(recording: Recording) -> str:
+def _violations(contents: Contents) -> str:
     """Only there when something is wrong: what, where, when, and the way to that place in the timeline."""
+    recording = contents.recording
     cards = []
     for one in recording.verdicts:
         if not one.passed:
             cards.append(
-                f'<li><div class="card-head">{CROSS}<h3>{escape(one.name)}</h3>{_when(recording, one.time_ms)}</div>'
+                f'<li><div class="card-head">{CROSS}<h3>{escape(one.name)}</h3>{_when(contents, one)}</div>'
                 f"<p class=sentence>{escape(one.sentence)}</p><p class=violation-text>{escape(one.violation)}</p></li>"
             )
     for expectation in recording.expectations:
@@ -136,19 +137,23 @@ def _violations(recording: Recording) -> str:
     return f'<section id="broken"><h2>What broke</h2><ol class="cards">{"".join(cards)}</ol></section>'
 
 
-def _when(recording: Recording, time_ms: int | None) -> str:
-    if time_ms is None:
+def _when(contents: Contents, broken: Verdict) -> str:
+    time_ms = broken.time_ms
+    if broken.passed or time_ms is None:
         return ""
+    unix_ms = contents.recording.start_unix_ms + time_ms
     return (
-        f'<a class="goto" href="#timeline" data-time="{time_ms}">{escape(words.duration(time_ms))} in'
-        f"<span> · {words.moment(recording.start_unix_ms + time_ms)}</span></a>"
+        f'<a class="goto" href="#{contents.place_of(broken.violation)}" data-time="{time_ms}">'
+        f"{escape(words.duration(time_ms))} in"
+        f"<span> · {words.moment(unix_ms)}</span></a>"
     )
 
 
-def _invariants(recording: Recording) -> str:
+def _invariants(contents: Contents) -> str:
+    recording = contents.recording
     rows = "".join(
         f'<li class="{"held" if one.passed else "broken"}">{_icon(one.passed)}<div><h3>{escape(one.name)}'
-        f"<span class=says>{'held' if one.passed else 'broken'}</span>{_when(recording, one.time_ms)}</h3>"
+        f"<span class=says>{'held' if one.passed else 'broken'}</span>{_when(contents, one)}</h3>"
         f"<p>{escape(one.sentence)}</p>{_first(one.violation)}</div></li>"
         for one in recording.verdicts
     )

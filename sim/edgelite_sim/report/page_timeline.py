@@ -40,6 +40,12 @@ class Contents:
         heat = plan.heat(recording, shares) if len(recording.nodes) > len(nodes) else None
         return cls(recording, nodes, plan.hub_strips(recording), charts(recording, shares), heat)
 
+    def place_of(self, violation: str) -> str:
+        """The anchor of the node that a violation speaks of, where it is drawn."""
+        names = [planned.node.name for planned in self.nodes]
+        found = plan.names_in(violation, names)
+        return f"node-{names.index(found[0])}" if found else "timeline"
+
 
 def section(contents: Contents) -> str:
     recording = contents.recording

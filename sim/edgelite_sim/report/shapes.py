@@ -124,7 +124,7 @@ def chart(of: Chart, span_ms: int) -> str:
             parts.append(f'<path class="line-{curve.look}" d="{points.replace("L", "M", 1)}"/>')
     paths = Paths()
     for time_ms, value, came_true in of.stems:
-        x, top = units(time_ms, span_ms), float(_height(value, highest))
+        x, top = units(time_ms, span_ms), float(_height(min(value, highest), highest))
         paths.line("stem" if came_true else "stem-open", x, top, CHART_HEIGHT - top)
         paths.dot("reached" if came_true else "open", x, top)
     return drawing("".join(parts) + paths.svg(), CHART_HEIGHT, " chart")
