@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 from typing import Any
 
 from edgelite_protocol import events
@@ -127,6 +128,7 @@ class ScriptedNode:
             peer.received(data)
             busy = True
         while data := peer.data_to_send(4096):
+            self.setting.trace.note(now_ms, self.name, f"{len(data)} bytes {zlib.crc32(data):08x}")
             session.receive(data, now_ms)
             busy = True
         if peer.is_closed:
@@ -207,10 +209,11 @@ class ScriptedNode:
     def _send_waiting(self) -> None:
         """One batch at a time."""
         session = self.session
-        if self.waiting and not self._is_on_way and isinstance(session, NodeSession):
-            if session.state != ENDED and session.report_room(m.LANE_TELEMETRY) > REPORTS_BYTES_MAX:
-                self._is_on_way = True
-                session.send_reports(m.LANE_TELEMETRY, 1, list(self.waiting.items())[:REPORTS_AT_ONCE])
+        if self._is_on_way or not self.waiting or not isinstance(session, NodeSession) or session.state == ENDED:
+            return
+        if session.report_room(m.LANE_TELEMETRY) > REPORTS_BYTES_MAX:
+            self._is_on_way = True
+            session.send_reports(m.LANE_TELEMETRY, 1, list(self.waiting.items())[:REPORTS_AT_ONCE])
 
     def _hello(self) -> dict[int, Any]:
         hello: dict[int, Any] = {

@@ -24,7 +24,7 @@ from edgelite_hub.settings import Settings
 from edgelite_hub.start import lift_restored
 from edgelite_hub.store.contract import Samples, Store, Transaction
 from edgelite_hub.store.memory import MemoryStore
-from edgelite_protocol.errors import MisuseError, PlatformError
+from edgelite_protocol.errors import CorruptionError, MisuseError, PlatformError
 from edgelite_sim.world import authority, hub_objects
 from edgelite_sim.world.authority import SimAuthority, SimIdentity
 from edgelite_sim.world.hub_artifacts import SimArtifacts
@@ -115,12 +115,18 @@ class SimHub:
     # ---- life
 
     def start(self) -> None:
+        """It stays down, with a line in its log, where its store cannot be written: as a service would, whoever started
+        it tries again."""
         if self._process is not None:
             raise MisuseError(f"{self.name} runs already")
         offset_ms = self._draw.randrange(OFFSET_MS_MAX)
-        self._process = HubProcess(
-            *(self._around, self._store, self._environment, self.artifacts, self.faults, offset_ms, self._died)
-        )
+        try:
+            self._process = HubProcess(
+                *(self._around, self._store, self._environment, self.artifacts, self.faults, offset_ms, self._died)
+            )
+        except (PlatformError, CorruptionError) as error:
+            self._log(f"cannot start: {error}")
+            return
         self._tell("started")
 
     def stop(self) -> None:
