@@ -455,3 +455,13 @@ def test_device_states(world: World, node: Node) -> None:
 def test_losses_show_at_the_node(world: World, node: Node, body: dict[int, Any], kind: str) -> None:
     node.report(m.LANE_STATE, (1, body))
     assert (get_condition(world.get(NODES, "n1")["status"], kind) or {})["status"] == "True"
+
+
+def test_what_is_dropped_again_and_again_is_summed(world: World, node: Node) -> None:
+    def dropped(sequence: int, count: int) -> tuple[int, dict[int, Any]]:
+        return sequence, {m.REPORT: m.REPORT_DROPPED, 1: m.LANE_TELEMETRY, 2: count, 3: 0, 4: 9}
+
+    node.report(m.LANE_STATE, dropped(1, 12), dropped(2, 30))
+    node.report(m.LANE_STATE, dropped(3, 8))
+    told = get_condition(world.get(NODES, "n1")["status"], "ReportsDropped") or {}
+    assert told["message"].startswith("50 reports of lane 1 were dropped"), told

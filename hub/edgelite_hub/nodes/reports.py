@@ -139,7 +139,12 @@ def _device(batch: Batch, body: Body) -> None:
 
 
 def _dropped(batch: Batch, body: Body) -> None:
-    text = f"{body[2]} reports of lane {body[1]} were dropped by the quota of the node's outbox"
+    """A node that is full for long tells of it again and again: the condition has the sum, so none is forgotten."""
+    lane, count = int(body[1]), int(body[2])
+    meta = f"dropped/{batch.reporter.node}/{lane}"
+    total = count + int(batch.transaction.get_meta(meta) or b"0")
+    batch.transaction.set_meta(meta, b"%d" % total)
+    text = f"{total} reports of lane {lane} were dropped by the quota of the node's outbox, the last {count} at once"
     _mark_node(batch, "ReportsDropped", "QuotaExceeded", text)
 
 
