@@ -53,7 +53,10 @@ class FakeWorld:
         samples = [sample(value) for value in stored]
         settings = SimpleNamespace(telemetry_retention_ms=7 * 24 * HOUR, maintenance_ms=10 * MINUTE)
         store_ = SimpleNamespace(read=lambda function: [])
-        hub = SimpleNamespace(is_up=True, name=HUB, samples=lambda device, property: samples, settings=settings)
+        self.start_unix_ms = 0
+        hub = SimpleNamespace(
+            is_up=True, unix_ms=0, name=HUB, samples=lambda device, property: samples, settings=settings
+        )
         hub.store, hub.process, hub.list = store_, None, lambda resource: []
         config = SimpleNamespace(group_window_ms=1000, backoff_base_ms=1000, backoff_cap_ms=300_000)
         config.session_lasted_ms, config.journal_bytes_max, config.segment_bytes = 60_000, 4 << 20, 256 << 10
@@ -260,7 +263,8 @@ def test_the_words_for_a_gap_are_the_hub_s_own() -> None:
     source = (Path(__file__).parents[2] / "hub/edgelite_hub/nodes/hello_logic.py").read_text()
     assert 'f"lost with an older store: lane {row[0]}, reports {row[1:3]} to {row[3:5]}"' in source
     reports = (Path(__file__).parents[2] / "hub/edgelite_hub/nodes/reports.py").read_text()
-    assert "reports of lane {body[1]} were dropped by the quota" in reports
+    assert "reports of lane {lane} were dropped by the quota of the node's outbox" in reports
+    assert "reports on device {key[:128]!r}, which is gone or none of its own" in reports
 
 
 def test_an_acknowledgement_beyond_what_the_store_has_is_told() -> None:

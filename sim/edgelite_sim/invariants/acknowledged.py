@@ -11,7 +11,7 @@ from edgelite_protocol.messages import LANE_TELEMETRY
 from edgelite_sim.invariants import reach
 from edgelite_sim.invariants.conditions import HEAL, SUSPEND, Conditions, Troubles
 from edgelite_sim.invariants.invariant import Invariant
-from edgelite_sim.invariants.objects import NODES, Following, condition_of
+from edgelite_sim.invariants.objects import DEVICES, NODES, Following, condition_of
 from edgelite_sim.invariants.readings import Readings, Series
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ UNSAFE_FAULTS = ("flash-full", "slow-sync", "io-error")
 DAMAGE_FAULTS = ("bit-rot",)
 
 _GAP = re.compile(r"node (\S+): lost with an older store: lane (\d+), reports")
+_UNKNOWN_DEVICE = re.compile(r"node (\S+): ignored reports on device '([^']+)', which is gone or none of its own")
 _DROPPED = re.compile(r"(\d+) reports of lane 1 were dropped")
 
 
@@ -39,7 +40,6 @@ class _Losses:
     untaken: set[int] = field(default_factory=set)  # when answers came that the agent may not have taken
     damaged_ms: int = -1  # readings up to here may be gone from the flash
     dropped: int = 0
-    dropped_told: str = ""
 
 
 class NothingAcknowledgedIsLost(Invariant):
@@ -68,6 +68,9 @@ class NothingAcknowledgedIsLost(Invariant):
         self._losses: dict[str, _Losses] = {}
         self._acknowledged: dict[tuple[str, str, int], tuple[int, int]] = {}  # (hub, node, lane): the newest name
         self._gaps: set[tuple[str, str, int]] = set()
+        self._unknown: dict[tuple[str, str], int] = {}  # (node, device) that a hub has named as none of its own
+        self._absent_ms: dict[str, int] = {}  # when a hub ceased to have a Device
+        self._clocks_ms: dict[str, int] = {}  # how late it was at most by each hub's clock, which retention goes by
         self._windows_ms: dict[str, int] = {}
         self._crashed: set[str] = set()
         self._unsafe = Troubles(*UNSAFE_FAULTS)
@@ -97,21 +100,23 @@ class NothingAcknowledgedIsLost(Invariant):
         self._following.changed(hub, resource, namespace, name, new, now_ms)
         if resource == NODES and new is not None:
             self._note_drops(name, new)
+        elif resource == DEVICES and new is None:
+            self._absent_ms.setdefault(f"{namespace}/{name}", now_ms)
 
     def _note_drops(self, node: str, new: dict[str, Any]) -> None:
-        """The condition has the count of the newest report of drops."""
-        told = condition_of(new, "ReportsDropped")
-        text = f"{told.get('message')} {told.get('lastTransitionTime')} {told.get('lastHeartbeatTime')}"
-        losses = self._of(node)
-        found = _DROPPED.search(text)
-        if found is not None and text != losses.dropped_told:
-            losses.dropped += int(found.group(1))
-            losses.dropped_told = text
+        """The condition has the sum of what each hub was told."""
+        found = _DROPPED.search(condition_of(new, "ReportsDropped").get("message", ""))
+        if found is not None:
+            losses = self._of(node)
+            losses.dropped = max(losses.dropped, int(found.group(1)))
 
     def log(self, hub: str, line: str, now_ms: int) -> None:
         found = _GAP.search(line)
         if found is not None:
             self._gaps.add((hub, found.group(1), int(found.group(2))))
+        found = _UNKNOWN_DEVICE.search(line)
+        if found is not None:
+            self._unknown.setdefault((found.group(1), found.group(2)), now_ms)
 
     def acknowledged(self, node: str, hub: str, lane: int, generation: int, sequence: int, now_ms: int) -> None:
         self._acknowledged[hub, node, lane] = (generation, sequence)
@@ -143,18 +148,22 @@ class NothingAcknowledgedIsLost(Invariant):
     def hub(self, hub: str, what: str, now_ms: int) -> None:
         self._conditions.hub(hub, what, now_ms)
         if what in reach.OTHER_STORE:
-            self._take_other_store(hub)
+            self._take_other_store(hub, now_ms)
         elif what == "crashed":
             self._crashed.add(hub)
         elif what == "started" and hub in self._crashed:
             self._crashed.discard(hub)
             self._check_store(hub, now_ms)
 
-    def _take_other_store(self, hub: str) -> None:
+    def _take_other_store(self, hub: str, now_ms: int) -> None:
         """What it no longer has is forgiven where it was acknowledged and the hub names the gap."""
         for series in self._readings:
             gone = series.replace(hub, reach.stored_values(self.world, hub, series))
             series.shelf(hub).forgotten.update(gone)
+        had = self._following.names(hub, DEVICES)
+        self._following.look(self.world, hub)
+        for name in had - self._following.names(hub, DEVICES):
+            self._absent_ms.setdefault(name, now_ms)
         for key in [key for key in self._acknowledged if key[0] == hub]:
             del self._acknowledged[key]
         self._gaps = {gap for gap in self._gaps if gap[0] != hub}
@@ -173,12 +182,24 @@ class NothingAcknowledgedIsLost(Invariant):
 
     def _check_series(self, hub: str, series: Series, now_ms: int) -> None:
         gone = series.replace(hub, reach.stored_values(self.world, hub, series))
-        oldest_ms = now_ms - reach.retention_ms(self.world, hub)
-        gone = [place for place in gone if series.times_ms[place] > oldest_ms]
+        kept_since_ms = self._kept_since_ms(hub)
+        gone = [place for place in gone if series.times_ms[place] > kept_since_ms]
         if gone:
             first = series.values[gone[0]]
             text = f"{hub} had stored {len(gone)} readings of {series.text} that are gone; the first is {first!r}"
             self.violate(now_ms, series.node, text)
+
+    def gauges(self, node: str, gauges: dict[str, int], now_ms: int) -> None:
+        for hub in sorted(self.world.hubs) if self.world is not None else ():
+            self._look_at_clock(hub)
+
+    def _look_at_clock(self, hub: str) -> None:
+        self._clocks_ms[hub] = max(self._clocks_ms.get(hub, 0), reach.clock_ms(self.world, hub))
+
+    def _kept_since_ms(self, hub: str) -> int:
+        """What is older may have passed its retention."""
+        self._look_at_clock(hub)
+        return self._clocks_ms[hub] - reach.retention_ms(self.world, hub)
 
     # ---- the end
 
@@ -209,15 +230,27 @@ class NothingAcknowledgedIsLost(Invariant):
         losses = self._of(series.node)
         deaths = losses.deaths
         missing = []
+        kept_since_ms = max((self._kept_since_ms(hub) for hub in series.shelves), default=-1)
+        unknown_ms = self._unknown_since_ms(series)
         for place, time_ms in enumerate(series.times_ms):
             if time_ms > until_ms:
                 break
-            if series.is_stored(place) or time_ms <= losses.damaged_ms or time_ms in losses.untaken:
+            if series.is_stored(place) or time_ms <= max(losses.damaged_ms, kept_since_ms) or time_ms in losses.untaken:
+                continue
+            if unknown_ms is not None and time_ms >= unknown_ms:
                 continue
             if any(start_ms < time_ms <= end_ms for start_ms, end_ms in deaths) or self._is_gap(series, place):
                 continue
             missing.append(place)
         return missing
+
+    def _unknown_since_ms(self, series: Series) -> int | None:
+        """Since when a hub had no such Device any more, where it has named that; what waited then counts too."""
+        absent_ms = self._absent_ms.get(series.device)
+        if absent_ms is None or (series.node, series.device) not in self._unknown:
+            return None
+        stored = [shelf.next for shelf in series.shelves.values()]
+        return min(absent_ms, series.times_ms[min(max(stored), len(series.times_ms) - 1)]) if stored else 0
 
     def _is_gap(self, series: Series, place: int) -> bool:
         """A restored hub had it, and has told that it has not."""

@@ -47,6 +47,10 @@ class Following:
     def get(self, hub: str, resource: str, namespace: str, name: str) -> Object | None:
         return self._objects.get((hub, resource), {}).get((namespace, name))
 
+    def names(self, hub: str, resource: str) -> set[str]:
+        """ "namespace/name" of each."""
+        return {f"{namespace}/{name}" for namespace, name in self.all(hub, resource)}
+
     def hubs(self) -> list[str]:
         return sorted({hub for hub, _ in self._objects})
 

@@ -80,3 +80,8 @@ def hangs(world: World | None, node: str) -> bool:
     """Whether its agent hangs, or the machine sleeps, so that nothing that arrives is taken."""
     found = world.nodes.get(node) if world is not None else None
     return found is not None and found.hangs
+
+
+def clock_ms(world: World | None, hub: str) -> int:
+    """The hub's clock, right or wrong, as a time of the world."""
+    return world.hubs[hub].unix_ms - world.start_unix_ms if world is not None and hub in world.hubs else 0
