@@ -17,7 +17,7 @@ HALF_CLOSED_MS = 60_000  # what Linux gives a connection whose other end has clo
 PORTAL_ANSWER = (
     b"HTTP/1.1 302 Found\r\nLocation: http://portal.example/login\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
-NOTHING_PASSES = (False, False)
+NOTHING_PASSES = [False, False]  # a constant: only a link's own lists change
 
 
 class Flow:
@@ -72,7 +72,8 @@ class Flow:
         other hears of it if the link carries it; else when it next sends and that arrives."""
         for direction in (UP, DOWN) if by is None else (by,):
             lane = self.lanes[direction]
-            lane.mute()
+            if by is not None:
+                lane.mute()
             lane.send_reset(now_ms)
             if by is not None or not self.passes[direction]:
                 self.ends[direction] = GONE
@@ -107,6 +108,11 @@ class Flow:
             if lane.deadline_ms > now_ms:
                 return
             lane.advance(lane.deadline_ms)
+
+    @property
+    def is_forgotten(self) -> bool:
+        """By what is on the way: nothing passes any more, and nobody says so."""
+        return self.passes is NOTHING_PASSES
 
     def is_spent(self, now_ms: int) -> bool:
         """Nothing more can be expected of it: both ends are through, or one is and the other says nothing."""
@@ -156,8 +162,8 @@ class Flow:
         self.ends[direction] = GONE
         self.hear(1 - direction, "timed out")
 
-    def answer_as_portal(self, direction: int, now_ms: int) -> None:
-        if direction == UP and not self._down.is_closing and not self._down.is_over:
+    def answer_as_portal(self, now_ms: int) -> None:
+        if not self._down.is_closing and not self._down.is_over:
             self._down.send(PORTAL_ANSWER, now_ms)
             self._down.close(now_ms)
 
@@ -183,3 +189,6 @@ class Flow:
             lane.abandon()
         for direction in (UP, DOWN):
             self.hear(direction, "reset")
+
+
+__all__ = ["DOWN", "UP", "Flow"]

@@ -1,8 +1,8 @@
 """One direction of a TCP connection: segments, their loss and repetition, a window, and what the receiver has got.
 
-What is on its way is decided when it leaves: it is due at a time, or lost. A change of the link makes more of it lost.
-Lost segments are repeated after a timeout that doubles (or soon, where later ones got through), until the sender gives
-up. Acknowledgements cost bytes and need the way back; single ones are not lost by chance, for a later one says the same.
+What becomes of a segment is decided when it leaves: it is due at a time, or lost. A change of the link makes more of
+them lost. Lost ones are repeated after a timeout that doubles (or soon, where later ones got through), until the sender
+gives up. Acknowledgements cost bytes and need the way back; none is lost by chance, for a later one says the same.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from edgelite_sim.network.directions import UP
 from edgelite_sim.network.timetable import NEVER_MS
 
 if TYPE_CHECKING:
@@ -243,8 +244,8 @@ class Lane:
                 self.timer_ms = time_ms + self.rto_ms
         if segment.is_fin:
             flow.hear(self.direction, "closed")
-        elif flow.is_captive:
-            flow.answer_as_portal(self.direction, time_ms)
+        elif flow.is_captive and self.direction == UP:
+            flow.answer_as_portal(time_ms)
         else:
             self.arrived.append(segment.data)
         return True

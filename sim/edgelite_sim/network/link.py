@@ -37,6 +37,9 @@ class Link:
     def __init__(self, profile: Profile, draw: random.Random, now_ms: int, unix_ms: int = 0) -> None:
         self.draw = draw
         self.flows: dict[Flow, None] = {}  # in the order of their opening
+        self.profile = profile
+        self.next_ms = NEVER_MS
+        self._clocks: list[tuple[Clock, Plan]] = []
         self.state = "up"
         self.passes = [True, True]
         self.captive_passes = [False, False]
@@ -44,7 +47,8 @@ class Link:
         self._unix_ms = unix_ms
         self._cut_kind = ""
         self._out_since_ms = now_ms
-        self.use(profile, now_ms)
+        self._take_up(profile, now_ms)
+        self._enter(self._wanted(), now_ms)
 
     # ---- the course of time
 
@@ -52,6 +56,7 @@ class Link:
         """Let the profile's timetable pass; when it changes next by itself."""
         while self.next_ms <= now_ms:
             time_ms = self.next_ms
+            self._settle(time_ms)
             for clock, plan in self._clocks:
                 while clock.next_ms <= time_ms:
                     self._advance(clock, plan.kind, time_ms)
@@ -95,21 +100,21 @@ class Link:
         self._enter(self._wanted(), now_ms)
 
     def use(self, profile: Profile, now_ms: int) -> None:
-        """From now on the link is of this profile; its timetable begins. What is on its way arrives as it would have."""
-        if self.flows:
-            self.step(now_ms)
-            self._settle(now_ms)
-        self.profile = profile
-        self.dns_failure_ms = profile.dns_failure_ms
-        self._clocks: list[tuple[Clock, Plan]] = [
-            (plan.begin(self.draw, now_ms, self._unix_ms), plan) for plan in profile.outages
-        ]
-        self.next_ms = min((clock.next_ms for clock, _ in self._clocks), default=NEVER_MS)
-        self.queue_us = profile.queue_ms * 1000
-        self.hole_bytes = profile.hole_bytes
+        """From now on the link is of this profile, whose timetable begins. What is on its way arrives when it would."""
+        self.step(now_ms)
+        self._settle(now_ms)
+        self._take_up(profile, now_ms)
         for flow in self.flows:
             flow.adapt(profile)
         self._enter(self._wanted(), now_ms)
+
+    def _take_up(self, profile: Profile, now_ms: int) -> None:
+        self.profile = profile
+        self.dns_failure_ms = profile.dns_failure_ms
+        self._clocks = [(plan.begin(self.draw, now_ms, self._unix_ms), plan) for plan in profile.outages]
+        self.next_ms = min((clock.next_ms for clock, _ in self._clocks), default=NEVER_MS)
+        self.queue_us = profile.queue_ms * 1000
+        self.hole_bytes = HOLE_BYTES if self.state == "mtu" else profile.hole_bytes
 
     def _enter(self, state: str, now_ms: int) -> None:
         if state == self.state:

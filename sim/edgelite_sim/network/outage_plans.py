@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgelite_sim.network.conditions import CONDITIONS, KINDS
-from edgelite_sim.network.durations import DURATION_EXAMPLES, duration_ms
 from edgelite_sim.network.timetable import DAY_MS, FixedPlan, Plan, RandomPlan, of_tunnels
+from edgelite_sim.written.units import DURATION_EXAMPLES, duration_ms
 
 
 class UnfitError(Exception):

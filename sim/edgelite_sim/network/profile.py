@@ -1,4 +1,4 @@
-"""What a kind of network is like, in numbers. The named ones stand in profiles.toml with where each number comes from."""
+"""What a kind of network is like, in numbers; profiles.toml has the named ones and says where the numbers come from."""
 
 from __future__ import annotations
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from edgelite_sim.network.durations import DURATION_EXAMPLES, duration_ms
 from edgelite_sim.network.outage_plans import UnfitError, plan_of
 from edgelite_sim.network.profile import Profile
+from edgelite_sim.written.names import one_of
 from edgelite_sim.written.places import Path, Places
+from edgelite_sim.written.units import DURATION_EXAMPLES, duration_ms
 
 RATE_UNITS = {"bit/s": 1, "kbit/s": 1_000, "Mbit/s": 1_000_000, "Gbit/s": 1_000_000_000}
 NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
@@ -155,13 +155,13 @@ class _Reader:
         if isinstance(base, str) and base in self._known:
             return self._known[base]
         names = [*self._known, *(one for one in self._tables if one != name)]
-        raise self._error((name, "base"), f"there is no profile '{base}'; {_allowed(str(base), names)}")
+        raise self._error((name, "base"), f"there is no profile '{base}'; {one_of(str(base), names)}")
 
     def _value(self, path: Path, value: Any) -> tuple[str, Any]:
         """Name and value of a field of Profile."""
         key = str(path[-1])
         if key not in KEYS:
-            raise self._error(path, f"there is no key '{key}'; {_allowed(key, [*OTHER_KEYS, *KEYS])}")
+            raise self._error(path, f"there is no key '{key}'; {one_of(key, [*OTHER_KEYS, *KEYS])}")
         try:
             return KEYS[key][0], KEYS[key][1](value)
         except UnfitError as error:
@@ -180,9 +180,3 @@ class _Reader:
 
     def _error(self, path: Path, text: str) -> ProfileError:
         return ProfileError(self._where, self._places.line((*self._above, *path)), text)
-
-
-def _allowed(given: str, names: list[str]) -> str:
-    close = difflib.get_close_matches(given, names, 1, 0.5)
-    listed = "allowed: " + ", ".join(names)
-    return f"did you mean '{close[0]}'? {listed}" if close else listed

@@ -102,7 +102,7 @@ Plan = FixedPlan | RandomPlan
 def of_tunnels(
     tunnels: list[tuple[int, int]], line_m: int, speed_m_s: float, stop_ms: int, kind: str, phase_ms: int | None
 ) -> FixedPlan:
-    """A train that goes to and fro on a line of `line_m` with (position, length) of its tunnels, and rests at each end."""
+    """A train goes to and fro on a line of `line_m` and rests at each end; tunnels are (position, length) in metres."""
     way_ms = round(line_m / speed_m_s * 1000)
     there = [
         (round(at_m / speed_m_s * 1000), max(1, round((at_m + length_m) / speed_m_s * 1000)))
