@@ -7,7 +7,7 @@ run here, unmodified, in lockstep with the world. `together` puts the peripheral
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from edgelite_drivers.ble.half import Half
@@ -24,6 +24,7 @@ from edgelite_sim.devices.virtual_loop import VirtualLoop
 BLE_FAULTS = (DEAD, SLOW, RESTART)
 TURNS_MAX = 1000  # of radio and driver at one moment
 TARGET = ("driver", "ble")
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class BleSource(DeviceSource):
@@ -84,8 +85,8 @@ class BlePeer:
         with self._loop.entered():
             air = Air()
             for source in self._sources:
-                for model in source.peripherals:
-                    self._around.append((source, self._peripheral(air, source, model)))
+                source.joined(self)
+            self._around = make_around(air, self._sources, lambda: self._now_ms)
             radio = BumbleRadio(air)
             self._half = Half(radio, self._random_bytes)
             self._half.opened()
@@ -106,7 +107,7 @@ class BlePeer:
     def step(self, now_ms: int) -> int | None:
         if self._half is None:
             return None
-        awake_ms = self._feel(now_ms)
+        awake_ms = feel(self._around, now_ms, self._loop.spawn)
         loop = self._loop
         for _ in range(TURNS_MAX):
             due_ms = loop.deadline_ms()
@@ -135,33 +136,41 @@ class BlePeer:
         if self.on_ready is not None:
             self.on_ready()
 
-    def _peripheral(self, air: Air, source: BleSource, model: Peripheral) -> BumblePeripheral:
-        source.joined(self)
-        made = BumblePeripheral(
-            air,
-            model,
-            lambda: self._now_ms,
-            lambda values: source.tell(model, values, self._now_ms),
-            lambda: 0 if source.condition.is_well else source.condition.delay_ms(),
-        )
-        made.restarts = source.condition.restarts
-        return made
 
-    def _feel(self, now_ms: int) -> int | None:
-        """Let the peripherals be as their condition is; when it changes by itself."""
-        deadlines = []
-        for source, one in self._around:
-            condition = source.condition
-            is_silent = not condition.is_well and condition.is_silent(now_ms)
-            if one.restarts != condition.restarts:
-                one.restarts = condition.restarts
-                self._loop.spawn(one.drop())
-            if is_silent != one.is_away:
-                one.is_away = is_silent
-                self._loop.spawn(one.go_away() if is_silent else one.come_back())
-            if is_silent and condition.awake_ms is not None and condition.awake_ms > now_ms:
-                deadlines.append(condition.awake_ms)
-        return min(deadlines, default=None)
+def make_around(
+    air: Air, sources: Iterable[BleSource], now_ms: Callable[[], int]
+) -> list[tuple[BleSource, BumblePeripheral]]:
+    """Their peripherals on this air, not yet powered on."""
+    return [(source, _peripheral(air, source, one, now_ms)) for source in sources for one in source.peripherals]
+
+
+def _peripheral(air: Air, source: BleSource, model: Peripheral, now_ms: Callable[[], int]) -> BumblePeripheral:
+    made = BumblePeripheral(
+        air,
+        model,
+        now_ms,
+        lambda values: source.tell(model, values, now_ms()),
+        lambda: 0 if source.condition.is_well else source.condition.delay_ms(),
+    )
+    made.restarts = source.condition.restarts
+    return made
+
+
+def feel(around: list[tuple[BleSource, BumblePeripheral]], now_ms: int, spawn: Spawn) -> int | None:
+    """Let the peripherals be as their condition is; when it changes by itself."""
+    deadlines = []
+    for source, one in around:
+        condition = source.condition
+        is_silent = not condition.is_well and condition.is_silent(now_ms)
+        if one.restarts != condition.restarts:
+            one.restarts = condition.restarts
+            spawn(one.drop())
+        if is_silent != one.is_away:
+            one.is_away = is_silent
+            spawn(one.go_away() if is_silent else one.come_back())
+        if is_silent and condition.awake_ms is not None and condition.awake_ms > now_ms:
+            deadlines.append(condition.awake_ms)
+    return min(deadlines, default=None)
 
 
 class _Together(DeviceSource):

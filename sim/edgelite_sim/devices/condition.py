@@ -41,23 +41,27 @@ class Condition:
         self._boot_ms = 0
         self.awake_ms: int | None = 0  # when a restart is over; None: nobody has looked since it began
 
-    def fail(self, kind: str, parameters: dict[str, object]) -> None:
-        """ConfigurationError names what is wrong and what is allowed."""
+    def check(self, kind: str, parameters: dict[str, object]) -> dict[str, Any]:
+        """The parameters, with what was not said; ConfigurationError names what is wrong and what is allowed."""
         if kind not in self.kinds:
             raise ConfigurationError("fault", f"{kind!r} is none of {', '.join(self.kinds)}")
         fields = Fields(parameters, f"fault.{kind}", PARAMETERS[kind])
-        unit = fields.integer("unit", 0, 255) if fields.has("unit") else ANY_UNIT
-        checked: dict[str, Any] = {
+        return {
+            "unit": fields.integer("unit", 0, 255) if fields.has("unit") else ANY_UNIT,
             "delay_ms": fields.integer("delay_ms", 1, DELAY_MS_MAX, None if kind == SLOW else 1),
             "chance": _chance(fields, 0.2 if kind == NOISE else 1.0),
             "code": fields.integer("code", 1, 255, 6),
+            "boot_ms": fields.integer("boot_ms", 0, DELAY_MS_MAX, 2000),
         }
+
+    def fail(self, kind: str, parameters: dict[str, object]) -> None:
+        checked = self.check(kind, parameters)
         if kind == RESTART:
-            self._boot_ms = fields.integer("boot_ms", 0, DELAY_MS_MAX, 2000)
+            self._boot_ms = checked["boot_ms"]
             self.awake_ms = None
             self.restarts += 1
         else:
-            self.active[kind, unit] = checked
+            self.active[kind, checked["unit"]] = checked
         self.is_well = False
 
     def heal(self, kind: str = "") -> None:

@@ -83,11 +83,11 @@ class Instrument:
             self.tick()
         return self._due_ms
 
-    def refresh(self) -> None:
-        """Make the fields what they are now. One that has no value now stays as it was."""
+    def refresh(self, reads: int | None = None) -> None:
+        """Make the fields what they are now, after so many readings. One that has no value now stays as it was."""
         for name, value in self.values.items():
             try:
-                setattr(self, name, value.at(self.now_ms, self.reads))
+                setattr(self, name, value.at(self.now_ms, self.reads if reads is None else reads))
             except ConfigurationError:
                 continue
 

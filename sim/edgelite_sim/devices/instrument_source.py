@@ -79,7 +79,7 @@ class InstrumentSource(DeviceSource):
 
     def current(self, now_ms: int) -> dict[str, object]:
         self.instrument.now_ms = now_ms
-        self.instrument.refresh()
+        self.instrument.refresh(self.instrument.reads - 1)
         return self.instrument.readings()
 
     def peers(self) -> list[InstrumentChannel]:

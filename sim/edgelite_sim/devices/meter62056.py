@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgelite.driver import ConfigurationError
 from edgelite_sim.devices.instrument import BAUD_UNKNOWN, Instrument, xor
 from edgelite_sim.devices.values import Value
 
@@ -51,21 +52,14 @@ class Meter(Instrument):
     def readings(self) -> dict[str, object]:
         return {row.name: row.rounded() for row in self.rows}
 
-    def refresh(self) -> None:
-        super().refresh()
+    def refresh(self, reads: int | None = None) -> None:
+        super().refresh(reads)
+        reads = self.reads if reads is None else reads
         energy = self.energy_kwh
         for row in self.rows:
             if row.value is not None:
-                row.reading = self._reading(row.value, row.reading) if energy is None else energy
+                row.reading = _reading(row, row.value, self.now_ms, reads) if energy is None else energy
                 energy = None
-
-    def _reading(self, value: Value, before: float) -> float:
-        from edgelite.driver import ConfigurationError
-
-        try:
-            return value.at(self.now_ms, self.reads)
-        except ConfigurationError:
-            return before
 
     def line(self, text: bytes) -> None:
         baud = self._noted_baud()
@@ -107,6 +101,13 @@ class Meter(Instrument):
         baud = self.baud()
         self.bauds = [*self.bauds[-999:], baud]
         return baud
+
+
+def _reading(row: Row, value: Value, now_ms: int, reads: int) -> float:
+    try:
+        return value.at(now_ms, reads)
+    except ConfigurationError:
+        return row.reading  # there is none now: it stays as it was
 
 
 def _usual_rows() -> list[Row]:

@@ -7,9 +7,10 @@ from typing import Any
 from edgelite.driver import ConfigurationError
 from edgelite_drivers.modbus.pdu import ExceptionAnswer
 from edgelite_sim.devices.modbus_map import FRAMINGS, SlaveMap, SlaveRange, read_map
+from edgelite_sim.devices.modbus_range import LiveRange
 from edgelite_sim.devices.modbus_slave import SlaveChannel, Slaves
 from edgelite_sim.devices.source import DeviceSource, Told
-from edgelite_sim.devices.values import Values
+from edgelite_sim.devices.values import Counter, Values
 
 
 class ModbusSource(DeviceSource):
@@ -47,6 +48,8 @@ class ModbusSource(DeviceSource):
 
 
 def _now(one: SlaveRange, now_ms: int) -> object:
+    if isinstance(one, LiveRange) and isinstance(one.value, Counter):
+        return one.reads
     try:
         one.refresh(now_ms)
     except ExceptionAnswer as error:
