@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from edgelite_hub.controllers.daemonsets import DaemonSetController
+from edgelite_hub.controllers.daemonsets import DaemonSetController, DaemonSetStatusController
 from edgelite_hub.controllers.dispatcher import Dispatcher
 from edgelite_hub.controllers.feeds import FeedController
 from edgelite_hub.controllers.nodes import NodeController
@@ -18,7 +18,10 @@ from edgelite_hub.store.contract import REVISIONS_PER_MILLISECOND, Store, Transa
 
 
 def make_dispatcher(environment: Environment) -> Dispatcher:
-    controllers = (DaemonSetController(), PodController(), FeedController(), NodeController())
+    controllers = (
+        *(DaemonSetController(), DaemonSetStatusController()),
+        *(PodController(), FeedController(), NodeController()),
+    )
     return Dispatcher(controllers, environment)
 
 

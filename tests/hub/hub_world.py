@@ -15,12 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from edgelite_hub import telemetry
 from edgelite_hub.artifacts import ArtifactFiles, note_pushed
-from edgelite_hub.controllers.contract import Notices
-from edgelite_hub.controllers.daemonsets import DaemonSetController
-from edgelite_hub.controllers.dispatcher import Dispatcher
-from edgelite_hub.controllers.feeds import FeedController
-from edgelite_hub.controllers.nodes import NodeController
-from edgelite_hub.controllers.pods import PodController
 from edgelite_hub.environment import Environment
 from edgelite_hub.model.objects import (
     ARTIFACTS,
@@ -42,6 +36,7 @@ from edgelite_hub.security import tokens
 from edgelite_hub.security.ca import Authority, create_authority
 from edgelite_hub.security.identity import PeerIdentity, parse_identity
 from edgelite_hub.settings import Settings
+from edgelite_hub.start import make_dispatcher
 from edgelite_hub.store.contract import Store, Transaction
 from edgelite_hub.store.memory import MemoryStore
 from edgelite_protocol import events
@@ -79,8 +74,7 @@ class World:
         self.environment = Environment(settings, authority, lambda: self.unix_ms, self.random_bytes, self.log.append)
         self.files = ArtifactFiles(settings.artifacts_directory, settings.artifact_size_bytes_max, self.random_bytes)
         self.fleet = Fleet(self.environment, self.files, lambda connection: None)
-        controllers = (DaemonSetController(), PodController(), FeedController(), NodeController())
-        self.dispatcher = Dispatcher(controllers, self.environment)
+        self.dispatcher = make_dispatcher(self.environment)
         self.seen = self.store.revision()
         self.nodes: list[Node] = []
         self.store.transact(self.dispatcher.note_everything)
@@ -206,18 +200,13 @@ class World:
         if changes:
             self.seen = changes[-1].revision
             self.store.transact(lambda transaction: self.dispatcher.note(transaction, changes))
+        self.dispatcher.hurry()
         if self.dispatcher.is_idle:
             return False
         items = self.dispatcher.take()
-        self._tell(self.store.transact(lambda transaction: self.dispatcher.run(transaction, items)))
+        notices = self.store.transact(lambda transaction: self.dispatcher.run(transaction, items))
+        self.fleet.notified(notices, self.now_ms)
         return True
-
-    def _tell(self, notices: Notices) -> None:
-        self.fleet.feeds_grown(notices.feeds_grown)
-        for name in notices.nodes_removed:
-            self.fleet.removed(name, self.now_ms)
-        for name in notices.nodes_adopted:
-            self.fleet.adopted(name)
 
 
 class Node:

@@ -104,6 +104,8 @@ def tell(notices: Notices, now_ms: int) -> None:
 
 
 class Watching:
+    is_patient = False
+
     def __init__(self, seen: list[str]) -> None:
         self.seen = seen
 

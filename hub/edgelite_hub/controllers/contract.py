@@ -39,6 +39,8 @@ class Work:
 
 
 class Controller(Protocol):
+    is_patient: bool  # its keys wait while many changes come, and then count once
+
     def keys_for(self, change: Change, transaction: Transaction) -> Iterable[Key]:
         """What a change may have made untrue."""
         ...

@@ -11,7 +11,7 @@ import copy
 import json
 from collections.abc import Iterable, Iterator
 
-from edgelite_hub.controllers.common import begin_deletion, owner_of
+from edgelite_hub.controllers.common import begin_deletion, desire, owner_of
 from edgelite_hub.controllers.contract import Key, Work
 from edgelite_hub.model.objects import (
     DAEMON_SETS,
@@ -35,37 +35,74 @@ _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, as in Kubernetes: no acc
 
 
 class DaemonSetController:
-    """Keys: (namespace, name, uid of the DaemonSet)."""
+    """Keys: (namespace, name, uid of the DaemonSet, node): what it has on that node, with "" on all of them."""
+
+    is_patient = False
 
     def keys_for(self, change: Change, transaction: Transaction) -> Iterable[Key]:
         if change.resource == DAEMON_SETS:
-            value = change.new or change.old
-            return [_key(value)] if value is not None else []
-        if change.resource == PODS:
+            return [(*key, "") for key in _changed(change)]
+        if change.resource == PODS and desire(change.old) != desire(change.new):
             return _owners(change)
+        if change.resource == NODES and _labels(change.old) != _labels(change.new):
+            return [(*_key(value), change.name) for value in transaction.list(DAEMON_SETS)]
+        return []
+
+    def keys_at_start(self, transaction: Transaction) -> Iterable[Key]:
+        found = [(*_key(value), "") for value in transaction.list(DAEMON_SETS)]
+        # Pods whose DaemonSet went while the hub was down.
+        found += [
+            (namespace_of(pod), *owner, "") for pod in transaction.list(PODS) if (owner := owner_of(pod, "DaemonSet"))
+        ]
+        return found
+
+    def reconcile(self, work: Work, key: Key) -> None:
+        namespace, _, uid, node = key
+        daemon_set = _find(work.transaction, key)
+        pods = list(_pods_of(work.transaction, namespace, uid, node or None))
+        if daemon_set is None:
+            for pod in pods:
+                begin_deletion(work.transaction, pod, work.now_ms)
+            return
+        _reconcile_pods(work, daemon_set, pods, _nodes(work.transaction, daemon_set, node))
+
+
+class DaemonSetStatusController:
+    """Keys: (namespace, name, uid). It counts over all nodes, so a fleet that changes node by node costs it a count now
+    and then, not one for each."""
+
+    is_patient = True
+
+    def keys_for(self, change: Change, transaction: Transaction) -> Iterable[Key]:
+        if change.resource == DAEMON_SETS:
+            return _changed(change)
+        if change.resource == PODS:
+            return [key[:3] for key in _owners(change)]
         if change.resource == NODES and _labels(change.old) != _labels(change.new):
             return self.keys_at_start(transaction)
         return []
 
     def keys_at_start(self, transaction: Transaction) -> Iterable[Key]:
-        found = [_key(value) for value in transaction.list(DAEMON_SETS)]
-        # Pods whose DaemonSet went while the hub was down.
-        found += [
-            (namespace_of(pod), *owner) for pod in transaction.list(PODS) if (owner := owner_of(pod, "DaemonSet"))
-        ]
-        return found
+        return [_key(value) for value in transaction.list(DAEMON_SETS)]
 
     def reconcile(self, work: Work, key: Key) -> None:
-        namespace, name, uid = key
-        daemon_set = work.transaction.get(DAEMON_SETS, namespace, name)
-        pods = list(_pods_of(work.transaction, namespace, uid))
-        if daemon_set is None or uid_of(daemon_set) != uid or is_terminating(daemon_set):
-            for pod in pods:
-                begin_deletion(work.transaction, pod, work.now_ms)
-            return
-        nodes = [name_of(node) for node in work.transaction.list(NODES) if _matches(daemon_set, node)]
-        _reconcile_pods(work, daemon_set, pods, nodes)
-        _write_status(work, daemon_set, nodes)
+        daemon_set = _find(work.transaction, key)
+        if daemon_set is not None:
+            _write_status(work, daemon_set, _nodes(work.transaction, daemon_set, ""))
+
+
+def _find(transaction: Transaction, key: Key) -> Object | None:
+    """None where it is gone, or another one has its name."""
+    daemon_set = transaction.get(DAEMON_SETS, key[0], key[1])
+    if daemon_set is None or uid_of(daemon_set) != key[2] or is_terminating(daemon_set):
+        return None
+    return daemon_set
+
+
+def _nodes(transaction: Transaction, daemon_set: Object, name: str) -> list[str]:
+    """Those that it has to be on, of the one that is named, or of all with ""."""
+    nodes = [transaction.get(NODES, "", name)] if name else transaction.list(NODES)
+    return [name_of(node) for node in nodes if node is not None and _matches(daemon_set, node)]
 
 
 def _reconcile_pods(work: Work, daemon_set: Object, pods: list[Object], nodes: list[str]) -> None:
@@ -123,7 +160,8 @@ def _write_status(work: Work, daemon_set: Object, nodes: list[str]) -> None:
         if not is_terminating(pod)
     ]
     template_hash = hash_of(daemon_set["spec"]["template"])
-    on_node = [pod for pod in pods if node_of(pod) in nodes]
+    wanted = set(nodes)
+    on_node = [pod for pod in pods if node_of(pod) in wanted]
     ready = sum(_is_ready(pod) for pod in on_node)
     updated = sum((pod["metadata"].get("labels") or {}).get(HASH_LABEL) == template_hash for pod in on_node)
     status = {
@@ -159,11 +197,16 @@ def _key(daemon_set: Object) -> Key:
 
 def _owners(change: Change) -> list[Key]:
     values = [value for value in (change.old, change.new) if value is not None]
-    return [(change.namespace, *owner) for value in values if (owner := owner_of(value, "DaemonSet"))]
+    return [(change.namespace, *owner, node_of(value)) for value in values if (owner := owner_of(value, "DaemonSet"))]
 
 
-def _pods_of(transaction: Transaction, namespace: str, uid: str) -> Iterator[Object]:
-    for pod in transaction.list(PODS, namespace):
+def _changed(change: Change) -> list[Key]:
+    value = change.new or change.old
+    return [_key(value)] if value is not None else []
+
+
+def _pods_of(transaction: Transaction, namespace: str, uid: str, node: str | None = None) -> Iterator[Object]:
+    for pod in transaction.list(PODS, namespace, node):
         owner = owner_of(pod, "DaemonSet")
         if owner is not None and owner[1] == uid:
             yield pod

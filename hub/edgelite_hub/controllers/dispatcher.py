@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from edgelite_hub.controllers.contract import Controller, Key, Notices, Work
 from edgelite_hub.environment import Environment
@@ -22,21 +22,35 @@ class Dispatcher:
         self._controllers = controllers
         self._environment = environment
         self._due: OrderedDict[Item, None] = OrderedDict()
+        self._patient: OrderedDict[Item, None] = OrderedDict()
 
     @property
     def is_idle(self) -> bool:
+        """Nothing is due, but for what is patient."""
         return not self._due
+
+    @property
+    def has_patient(self) -> bool:
+        return bool(self._patient)
+
+    def hurry(self) -> None:
+        """What is patient is due now."""
+        self._due.update(self._patient)
+        self._patient.clear()
 
     def note_everything(self, transaction: Transaction) -> None:
         for index, controller in enumerate(self._controllers):
-            for key in controller.keys_at_start(transaction):
-                self._due[(index, key)] = None
+            self._note(index, controller, controller.keys_at_start(transaction))
 
     def note(self, transaction: Transaction, changes: Sequence[Change]) -> None:
         for change in changes:
             for index, controller in enumerate(self._controllers):
-                for key in controller.keys_for(change, transaction):
-                    self._due[(index, key)] = None
+                self._note(index, controller, controller.keys_for(change, transaction))
+
+    def _note(self, index: int, controller: Controller, keys: Iterable[Key]) -> None:
+        waiting = self._patient if controller.is_patient else self._due
+        for key in keys:
+            waiting[(index, key)] = None
 
     def take(self, count: int = KEYS_MAX) -> list[Item]:
         return [self._due.popitem(last=False)[0] for _ in range(min(count, len(self._due)))]

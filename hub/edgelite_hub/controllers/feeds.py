@@ -50,6 +50,8 @@ STREAMS = "StreamsCollected"  # a condition of a Device, there only while it is 
 class FeedController:
     """Keys: (resource, node, namespace, name); resource is PODS or DEVICES."""
 
+    is_patient = False
+
     def keys_for(self, change: Change, transaction: Transaction) -> Iterable[Key]:
         if change.resource == NODES:
             return _of_node(change, transaction)

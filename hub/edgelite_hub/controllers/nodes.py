@@ -13,6 +13,8 @@ from edgelite_hub.store.contract import Change, Transaction
 class NodeController:
     """Keys: (name,)."""
 
+    is_patient = False
+
     def keys_for(self, change: Change, transaction: Transaction) -> Iterable[Key]:
         if change.resource != NODES:
             return []

@@ -26,6 +26,8 @@ NO_SCHEDULER = "set spec.nodeName, or use a DaemonSet"
 class PodController:
     """Keys: (namespace, name)."""
 
+    is_patient = False
+
     def keys_for(self, change: Change, transaction: Transaction) -> Iterable[Key]:
         if change.resource == PODS and desire(change.old) != desire(change.new):
             return [(change.namespace, change.name)]

@@ -13,6 +13,7 @@ from edgelite_hub.work import Work
 from edgelite_protocol.errors import EdgeliteError
 
 CHANGES_AT_ONCE = 512  # read at once; more come in the next round
+PATIENCE_MS = 1_000  # between two rounds of what is patient: at once where nothing went before
 
 Round = tuple[Sequence[Change], Notices] | None  # None: changes were missed
 
@@ -35,6 +36,7 @@ class Rounds:
         self._seen = 0
         self._starts_over = True
         self._is_behind = False
+        self._hurry_ms = 0  # from when on what is patient may come
         self._changes: Sequence[Change] = ()  # of the round that runs
         self._items: Sequence[Item] = ()
         self._alone: deque[tuple[str, Callable[[Transaction], Notices]]] = deque()  # what a failed round had
@@ -44,9 +46,12 @@ class Rounds:
         self._is_behind = True
 
     def deadline_ms(self) -> int | None:
-        return None
+        return self._hurry_ms if self._dispatcher.has_patient else None
 
     def next_work(self, now_ms: int) -> Work | None:
+        if self._dispatcher.has_patient and now_ms >= self._hurry_ms:
+            self._dispatcher.hurry()
+            self._hurry_ms = now_ms + PATIENCE_MS
         if self._starts_over:
             return Work(self._note_everything, self._noted_everything)
         if self._alone:
