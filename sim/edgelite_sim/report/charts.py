@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -10,6 +10,10 @@ from edgelite_sim.report import words
 from edgelite_sim.report.axis import duration_ticks, value_ticks
 from edgelite_sim.report.plan import HEAT_COLUMNS, days, fleet_gauge, fleet_highest, fleet_sum
 from edgelite_sim.report.recording import Recording
+from edgelite_sim.report.series import folded
+
+STEPS_MAX = 480
+PEAK = 2.5  # times what all but a fiftieth of the values stay below
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,28 @@ class Chart:
     tell: Callable[[float], str]
     ticks: list[float]
     stems: list[tuple[int, float, bool]] = field(default_factory=list)
+
+    def peaks_ms(self) -> list[float]:
+        """Where a curve goes on above the highest tick."""
+        highest = self.ticks[-1]
+        over = {at for curve in self.curves for at, value in enumerate(curve.values) if value > highest}
+        return [(at + 0.5) * self.width_ms for at in sorted(over)]
+
+
+def cut(values: list[float], tell: Callable[[float], str]) -> tuple[list[float], list[str]]:
+    """Ticks, and a note where a few peaks would make everything else small: they are cut off then."""
+    highest = max(values)
+    usual = sorted(value for value in values if value > 0)
+    bound = PEAK * usual[len(usual) * 49 // 50] if usual else 0.0
+    if highest <= 2 * bound:
+        return value_ticks(highest), []
+    return value_ticks(bound), [f"peaks up to {tell(highest)} are cut off"]
+
+
+def joined(values: Sequence[int], highest: bool = False) -> tuple[list[float], int]:
+    """So few steps that each is wide enough to be seen, and how many buckets each has."""
+    factor = -(-len(values) // STEPS_MAX)
+    return [float(value) for value in folded(values, factor, highest)], factor
 
 
 def charts(recording: Recording, shares: list[list[float]]) -> list[Chart]:
@@ -75,53 +101,55 @@ def delivery(recording: Recording) -> Chart:
 
 
 def waiting(recording: Recording) -> Chart:
-    values = [float(one) for one in fleet_gauge(recording, "reports_waiting")]
+    values, factor = joined(fleet_gauge(recording, "reports_waiting"), highest=True)
     notes = [f"at most {words.count(max(values))}", f"{words.count(values[-1])} at the end"]
-    curves = [Curve("reports", "b", values)]
-    ticks = value_ticks(max(values))
-    return Chart("waiting", "Waiting on nodes", notes, curves, recording.gauge_width_ms, words.count, ticks)
+    ticks, width_ms = value_ticks(max(values)), recording.gauge_width_ms * factor
+    return Chart("waiting", "Waiting on nodes", notes, [Curve("reports", "b", values)], width_ms, words.count, ticks)
 
 
 def lateness(recording: Recording) -> Chart:
-    values = [float(max(0, one)) for one in fleet_highest(recording, "late")]
+    values, factor = joined([max(0, one) for one in fleet_highest(recording, "late")], highest=True)
     notes = ["from reading to the hub's store", f"at most {words.duration(max(values))}"]
     curves = [Curve("the oldest that arrived", "b", values)]
-    ticks = duration_ticks(max(values))
-    return Chart("late", "How late it arrived", notes, curves, recording.width_ms, words.duration, ticks)
+    ticks, width_ms = duration_ticks(max(values)), recording.width_ms * factor
+    return Chart("late", "How late it arrived", notes, curves, width_ms, words.duration, ticks)
 
 
 def wire(recording: Recording) -> Chart:
-    up, down = fleet_sum(recording, "up"), fleet_sum(recording, "down")
+    (up, factor), (down, _) = (joined(fleet_sum(recording, name)) for name in ("up", "down"))
     a_node_day = (sum(up) + sum(down)) / len(recording.nodes) / days(recording)
+    both = [a + b for a, b in zip(up, down, strict=True)]
+    ticks, cut_off = cut(both, words.size)
+    width_ms = recording.width_ms * factor
     notes = [
         f"{words.size(sum(up))} up, {words.size(sum(down))} down",
         f"{words.size(a_node_day)} a node and day",
-        f"each step {words.duration(recording.width_ms)}",
+        f"each step {words.duration(width_ms)}",
+        *cut_off,
     ]
-    both = [float(a + b) for a, b in zip(up, down, strict=True)]
-    curves = [Curve("up and down", "b", both), Curve("up", "a", [float(one) for one in up])]
-    return Chart("wire", "On the wire", notes, curves, recording.width_ms, words.size, value_ticks(max(both)))
+    curves = [Curve("up and down", "b", both), Curve("up", "a", up)]
+    return Chart("wire", "On the wire", notes, curves, width_ms, words.size, ticks)
 
 
 def flash(recording: Recording) -> Chart:
-    values = [float(one) for one in fleet_sum(recording, "flash")]
-    syncs = sum(fleet_sum(recording, "syncs"))
-    a_node_day = len(recording.nodes) * days(recording)
+    values, factor = joined(fleet_sum(recording, "flash"))
+    ticks, cut_off = cut(values, words.size)
+    width_ms = recording.width_ms * factor
     notes = [
-        f"{words.size(sum(values))} in {words.count(syncs)} syncs",
-        f"{words.size(sum(values) / a_node_day)} a node and day",
-        f"each step {words.duration(recording.width_ms)}",
+        f"{words.size(sum(values))} in {words.count(sum(fleet_sum(recording, 'syncs')))} syncs",
+        f"{words.size(sum(values) / len(recording.nodes) / days(recording))} a node and day",
+        f"each step {words.duration(width_ms)}",
+        *cut_off,
     ]
-    curves = [Curve("written", "a", values)]
-    return Chart("flash", "Written to flash", notes, curves, recording.width_ms, words.size, value_ticks(max(values)))
+    return Chart("flash", "Written to flash", notes, [Curve("written", "a", values)], width_ms, words.size, ticks)
 
 
 def attempts(recording: Recording) -> Chart:
-    values = [float(one) for one in fleet_sum(recording, "attempts")]
-    notes = [words.count(sum(values)) + " in all", f"each step {words.duration(recording.width_ms)}"]
-    ticks = value_ticks(max(values))
-    curves = [Curve("attempts", "b", values)]
-    return Chart("attempts", "Attempts to connect", notes, curves, recording.width_ms, words.count, ticks)
+    values, factor = joined(fleet_sum(recording, "attempts"))
+    width_ms = recording.width_ms * factor
+    notes = [f"{words.count(sum(values))} in all", f"each step {words.duration(width_ms)}"]
+    curves, ticks = [Curve("attempts", "b", values)], value_ticks(max(values))
+    return Chart("attempts", "Attempts to connect", notes, curves, width_ms, words.count, ticks)
 
 
 def lag(recording: Recording) -> Chart:

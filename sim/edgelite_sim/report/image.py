@@ -100,7 +100,7 @@ class _Picture:
         self._axis(with_legend=True)
         self.canvas.text(EDGE, self.y + FAULTS / 2, "faults", 13, "soft", "lm")
         self._density(self.recording.marks, self.y, FAULTS)
-        total = words.count(sum(self.recording.mark_counts.values()))
+        total = words.count(plan.faults(self.recording))
         self.canvas.text(RIGHT + 10, self.y + FAULTS / 2, total, 12, "soft", "lm")
         top = self.y
         self.y += FAULTS + 6
@@ -165,18 +165,25 @@ class _Picture:
         self.canvas.box(EDGE, top - 7, WIDTH - 2 * EDGE, 1, "rule")
         name = self.canvas.fitting(node.node.name, 14, LEFT - EDGE - 12)
         self.canvas.text(EDGE, top + MARKS / 2, name, 14, "violation" if node.violations else "ink", "lm", bold=True)
-        if len(node.marks) > DOTS_MAX or any(mark.count > 1 for mark in node.marks):
+        if any(mark.count > 1 for mark in node.marks):
             self._density(node.marks, top, MARKS)
         else:
-            for mark in node.marks:
-                radius = 2 if mark.kind == "heal" else 3.5
-                self.canvas.dot(self.x(mark.time_ms), top + MARKS / 2, radius, "fault")
+            self._marks(node.marks, top)
         self.y += MARKS + 2
         for strip in node.strips:
             self._lane(strip, strip.name)
         self._spark(gauges)
         self._violations([one.time_ms for one in node.violations], top, self.y)
         self.y += 14
+
+    def _marks(self, marks: Sequence[Mark], top: float) -> None:
+        for mark in marks:
+            is_end, x = mark.kind == "heal", self.x(mark.time_ms)
+            if len(marks) <= DOTS_MAX:
+                self.canvas.dot(x, top + MARKS / 2, 2 if is_end else 3.5, "fault")
+            else:
+                height = 3 if is_end else MARKS - 2
+                self.canvas.box(x - 0.75, top + MARKS - height, 1.5, height, "fault")
 
     def _spark(self, values: Sequence[int]) -> None:
         highest = max(values, default=0)
@@ -247,6 +254,8 @@ class _Picture:
                     for at, value in enumerate(curve.values)
                 ]
                 self.canvas.line(points, curve.look, 4 if curve.look == "b" else 2)
+        for time_ms in chart.peaks_ms():
+            self.canvas.dot(self.x(time_ms), self.y, 2.5, "ink")
         for time_ms, value, came_true in chart.stems:
             top = self.y + CHART * (1 - min(1.0, value / highest))
             self.canvas.box(self.x(time_ms) - 0.5, top, 1, self.y + CHART - top, "a" if came_true else "bad")
@@ -255,7 +264,7 @@ class _Picture:
     def _steps(self, curve: Curve, width_ms: float, highest: float, top: float, height: float) -> None:
         points = [(float(LEFT), top + height)]
         for at, value in enumerate(curve.values):
-            y = top + height * (1 - value / highest)
+            y = top + height * (1 - min(1.0, value / highest))
             points += [(self.x(at * width_ms), y), (self.x((at + 1) * width_ms), y)]
         self.canvas.area([*points, (points[-1][0], top + height)], curve.look)
 

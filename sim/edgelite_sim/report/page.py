@@ -10,7 +10,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from edgelite_sim.report import page_tables, page_timeline, words
+from edgelite_sim.report import page_tables, page_timeline, plan, words
 from edgelite_sim.report.page_data import data_of
 from edgelite_sim.report.page_timeline import Contents
 from edgelite_sim.report.recording import Recording, Verdict
@@ -95,19 +95,14 @@ def headline(recording: Recording) -> str:
 
 def below_headline(recording: Recording) -> str:
     if recording.passed:
-        held = words.plural(len(recording.verdicts), "invariant")
-        met = words.plural(len(recording.expectations), "expectation")
-        return f"{held} and {met}, through {words.plural(faults(recording), 'fault')}"
+        met = words.plural(len(recording.verdicts), "invariant")
+        if recording.expectations:
+            met += " and " + words.plural(len(recording.expectations), "expectation")
+        return f"{met}, through {words.plural(plan.faults(recording), 'fault')}"
     times = [one.time_ms for one in recording.verdicts if not one.passed and one.time_ms is not None]
     if not times:
-        return f"after {words.plural(faults(recording), 'fault')}"
+        return f"after {words.plural(plan.faults(recording), 'fault')}"
     return f"the first time {words.duration(min(times))} in, at {words.moment(recording.start_unix_ms + min(times))}"
-
-
-def faults(recording: Recording) -> int:
-    return sum(
-        number for kind, number in recording.mark_counts.items() if kind != "heal" and not kind.startswith("hub ")
-    ) + sum(number for kind, number in recording.mark_counts.items() if kind == "hub restore")
 
 
 def _tiles(recording: Recording) -> str:

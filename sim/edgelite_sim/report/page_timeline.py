@@ -123,9 +123,9 @@ def _overview(contents: Contents) -> str:
     broken = [one for one in recording.verdicts if not one.passed and one.time_ms is not None]
     times_ms = [one.time_ms for one in broken]
     paths = Paths()
-    shapes.mark_density(recording.marks, FAULTS, recording.span_ms, paths)
+    shapes.marks(recording.marks, FAULTS, recording.span_ms, paths, ticks_max=shapes.DOTS_MAX)
     shapes.violations(times_ms, FAULTS, recording.span_ms, paths)
-    total = f"{words.count(sum(recording.mark_counts.values()))} in all"
+    total = f"{words.count(plan.faults(recording))} in all"
     rows = [_flag(one, recording) for one in broken]
     rows.append(_row("marks", "faults", shapes.drawing(paths.svg(), FAULTS), total, "marks"))
     rows += [_hub(strip, f"hub{at}", recording.span_ms, times_ms) for at, strip in enumerate(contents.hubs)]

@@ -14,6 +14,7 @@ from edgelite_sim.report.words import DAY_MS
 
 DETAIL_MAX = 16  # nodes with lanes of their own; of a larger fleet, those that are worth it
 DETAIL_OF_FLEET = 10
+HUB_MARKS = ("hub crashed", "hub restored", "hub emptied", "hub stopped")
 MARKS_TOLD = 2_000  # of the nodes in detail together
 FAULT_COLUMNS = 240
 PIECES_DRAWN = 16_000  # on all lanes of a page together
@@ -140,7 +141,7 @@ def node_plans(recording: Recording) -> list[NodePlan]:
     blamed = violations_of(recording)
     marks: dict[str, list[Mark]] = {}
     for mark in recording.marks:
-        marks.setdefault(mark.target.split(" ")[0].split("/")[0], []).append(mark)
+        marks.setdefault(mark.target.rpartition("@")[2], []).append(mark)  # "node" or "workload@node"
     marks_max = MARKS_TOLD // max(1, len(nodes))
     return [
         NodePlan(
@@ -197,6 +198,11 @@ def figures(node: NodeRecord) -> Figures:
         down_bytes=sum(node.curves["down"]),
         flash_bytes=sum(node.curves["flash"]),
     )
+
+
+def faults(recording: Recording) -> int:
+    """How many there were, without their ends and without what hubs did because of them."""
+    return sum(number for kind, number in recording.mark_counts.items() if kind != "heal" and kind not in HUB_MARKS)
 
 
 # ---- the fleet

@@ -16,6 +16,7 @@ UNITS = 100_000
 TROUBLE_WIDTH_MIN = 70  # what is over in no time is still to be seen
 CHART_HEIGHT = 100
 DOTS_MAX = 50
+TICKS_MAX = 2_000
 TROUBLES = ("oneway", "silent", "bad", "dark")  # from the top, where a piece has several
 
 
@@ -71,13 +72,19 @@ def lane(strip: Strip, y: float, height: float, span_ms: int, paths: Paths) -> N
                 top += part
 
 
-def marks(of: Sequence[Mark], height: float, span_ms: int, paths: Paths) -> None:
-    """A dot for each, or, where dots would hide each other, how many there were in each column of time."""
-    if len(of) > DOTS_MAX or any(mark.count > 1 for mark in of):
+def marks(of: Sequence[Mark], height: float, span_ms: int, paths: Paths, ticks_max: int = TICKS_MAX) -> None:
+    """A dot for each; a tick, where dots would hide each other; where too many were joined, how many there were."""
+    if len(of) > ticks_max or any(mark.count > 1 for mark in of):
         mark_density(of, height, span_ms, paths)
         return
     for mark in of:
-        paths.dot("heal" if mark.kind == "heal" else "fault", units(mark.time_ms, span_ms), height / 2)
+        is_end, x = mark.kind == "heal", units(mark.time_ms, span_ms)
+        if len(of) <= DOTS_MAX:
+            paths.dot("heal" if is_end else "fault", x, height / 2)
+        elif is_end:
+            paths.line("tick-heal", x, height - 4, 4)
+        else:
+            paths.line("tick", x, 1, height - 1)
 
 
 def mark_density(of: Sequence[Mark], height: float, span_ms: int, paths: Paths) -> None:
@@ -123,8 +130,10 @@ def chart(of: Chart, span_ms: int) -> str:
         else:
             parts.append(f'<path class="line-{curve.look}" d="{points.replace("L", "M", 1)}"/>')
     paths = Paths()
+    for time_ms in of.peaks_ms():
+        paths.dot("peak", units(time_ms, span_ms), 0)
     for time_ms, value, came_true in of.stems:
-        x, top = units(time_ms, span_ms), float(_height(min(value, highest), highest))
+        x, top = units(time_ms, span_ms), float(_height(value, highest))
         paths.line("stem" if came_true else "stem-open", x, top, CHART_HEIGHT - top)
         paths.dot("reached" if came_true else "open", x, top)
     return drawing("".join(parts) + paths.svg(), CHART_HEIGHT, " chart")
@@ -162,7 +171,7 @@ def sparkline(values: Sequence[int], width_ms: float, span_ms: int, y: float, he
 
 
 def _height(value: float, highest: float) -> str:
-    return _y(CHART_HEIGHT * (1 - value / highest))
+    return _y(CHART_HEIGHT * (1 - min(1.0, value / highest)))
 
 
 def _y(value: float) -> str:
