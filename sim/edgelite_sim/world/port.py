@@ -193,7 +193,7 @@ class Connections:
     def open(self, effect: Open) -> None:
         connection = Connection(self, effect)
         kind = effect.target[0]
-        if kind not in ("tls", "tcp", "serial"):
+        if kind not in ("tls", "tcp", "serial", "driver"):
             effect.channel.closed(f"this port has no transport {kind}", self.node.monotonic_ms())
             self.node.wake()
             return

@@ -195,6 +195,7 @@ class DeviceWire:
         self._on_way = b""
 
     def begin(self) -> None:
+        self._peer.on_ready = lambda: self._arm(self._queue.now_ms)
         self._peer.opened(self._queue.now_ms)
         self._arm_deadline()
         if self._near is not None:
