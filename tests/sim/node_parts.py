@@ -133,11 +133,6 @@ class Machine:
         last_end = self.supervisor._units[UNIT].last_end
         return "" if last_end is None else last_end.message
 
-    def reasons(self) -> set[object]:
-        """Of all reports."""
-        statuses = [body[m.STATUS_CONTAINERS][0] for body in self.bodies if m.STATUS_CONTAINERS in body]
-        return {status.get(m.STATUS_CONTAINER_REASON) for status in statuses}
-
     def told_gone(self) -> bool:
         return {m.REPORT: m.REPORT_WORKLOAD_GONE, 1: "u1"} in self.bodies
 
