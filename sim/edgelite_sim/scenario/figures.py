@@ -76,7 +76,8 @@ class Figures(Observer):
         self.now_ms = now_ms
 
     def fault(self, kind: str, target: str, detail: str, now_ms: int) -> None:
-        self.faults[kind] += 1
+        if kind != "heal":
+            self.faults[kind] += 1
 
     def power(self, node: str, is_on: bool, why: str, now_ms: int) -> None:
         self.of(node).is_on = is_on

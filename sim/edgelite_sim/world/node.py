@@ -439,7 +439,7 @@ class SimNode:
 
 def node_gauges(sim_node: SimNode, node: Node) -> dict[str, int]:
     return {
-        "journal_bytes": FLASH_BYTES - sim_node.flash.free_bytes(),
+        "journal_bytes": sim_node.flash.used_bytes(),
         "flash_bytes": sim_node.flash.bytes_written,
         "reports_waiting": sum(node.journal.backlog(lane)[0] for lane in LANES),
         "effects": len(node._effects),
