@@ -80,6 +80,8 @@ class ScriptedNode:
         self._peer: HubPeer | None = None
         self._timer: Event | None = None
         self._is_busy = False
+        self.piece_bytes = 4096  # taken from the hub at once
+        self.artifact = b""
         self._is_on_way = False  # a batch of reports
 
     # ---- links
@@ -108,6 +110,12 @@ class ScriptedNode:
         if peer is not None:
             peer.lost()
 
+    def go_silent(self) -> HubPeer:
+        """The node is gone without a word; what the hub has of it."""
+        peer, self._peer, self.session = self._peer, None, None
+        assert peer is not None
+        return peer
+
     def exchange(self) -> None:
         if self._is_busy:
             return
@@ -127,15 +135,14 @@ class ScriptedNode:
         while data := session.data_to_send(4096):
             peer.received(data)
             busy = True
-        while data := peer.data_to_send(4096):
+        while data := peer.data_to_send(self.piece_bytes):
             self.setting.trace.note(now_ms, self.name, f"{len(data)} bytes {zlib.crc32(data):08x}")
             session.receive(data, now_ms)
+            self._take_all(session)
             busy = True
         if peer.is_closed:
             session.receive_eof(now_ms)
-        while (event := session.next_event()) is not None:
-            self._take(session, event)
-            busy = True
+        self._take_all(session)
         if session.closed or peer.is_closed:
             self.cut()
             return False
@@ -149,18 +156,25 @@ class ScriptedNode:
 
     # ---- what it hears
 
+    def _take_all(self, session: NodeSession | JoinClient) -> None:
+        while (event := session.next_event()) is not None:
+            self._take(session, event)
+
     def _take(self, session: NodeSession | JoinClient, event: Any) -> None:
         if isinstance(event, events.Welcomed):
-            self.modes.append(event.welcome[m.WELCOME_MODE])
-            self.gaps += event.welcome.get(m.WELCOME_GAPS, [])
-            if event.welcome[m.WELCOME_MODE] == m.MODE_DELTA:
-                self.epoch = event.welcome[m.WELCOME_EPOCH]
-            self._acknowledge(event.welcome[m.WELCOME_STORED])
+            welcome: dict[int, Any] = event.welcome
+            self.modes.append(welcome[m.WELCOME_MODE])
+            self.gaps += welcome.get(m.WELCOME_GAPS, [])
+            if welcome[m.WELCOME_MODE] == m.MODE_DELTA:
+                self.epoch = welcome[m.WELCOME_EPOCH]
+            self._acknowledge(welcome[m.WELCOME_STORED])
         elif isinstance(event, events.Acknowledged):
             self._acknowledge([[event.lane, event.generation, event.sequence]])
         elif isinstance(event, events.Renewed):
             self.identity = self.hub.renewed(event.certificate)
             session.end("", "certificate renewed", self.setting.queue.now_ms)
+        elif isinstance(event, events.ArtifactData):
+            self.artifact += event.data
         elif isinstance(event, events.Ended):
             self.ends.append(event.code)
         elif isinstance(event, events.SnapshotOffer) and isinstance(session, NodeSession):
@@ -194,6 +208,11 @@ class ScriptedNode:
                 self.waiting = {number: item for number, item in self.waiting.items() if number > sequence}
 
     # ---- what it says
+
+    def fetch(self, digest: str) -> None:
+        assert isinstance(self.session, NodeSession)
+        self.session.open_artifact(bytes.fromhex(digest), 0)
+        self.exchange()
 
     def report(self, value: int) -> None:
         self._sequence += 1

@@ -7,7 +7,7 @@ What a power cut spares is SimHub's own: store, artifacts, authority. What it lo
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -43,6 +43,10 @@ SAMPLES_ALL = 1 << 40
 OFFSET_MS_MAX = 1 << 31  # a monotonic clock begins anywhere: nothing may rely on one of an earlier start
 
 __all__ = ["Backup", "HubPeer", "SimHub"]
+
+
+def _nobody() -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class SimHub:
         self._key_box = KeyBox(draw.randbytes(KEY_BYTES), draw.randbytes)
         self._store = HubStore(self._around, store if store is not None else MemoryStore(), self.faults)
         self._process: HubProcess | None = None
+        self._leaving: Callable[[], None] = _nobody  # ends the process that says its goodbyes
         self._begin_anew(self.authority)
 
     # ---- what there is
@@ -119,6 +124,7 @@ class SimHub:
         it tries again."""
         if self._process is not None:
             raise MisuseError(f"{self.name} runs already")
+        self._leaving()
         offset_ms = self._draw.randrange(OFFSET_MS_MAX)
         try:
             self._process = HubProcess(
@@ -133,6 +139,7 @@ class SimHub:
         """Say goodbye to the nodes, then end; a connection that has not taken its goodbye by then is cut."""
         if self._process is not None:
             process, self._process = self._process, None
+            self._leaving = process.kill
             process.dismiss()
             self._queue.after(GOODBYE_MS, process.kill)
             self._tell("stopped")

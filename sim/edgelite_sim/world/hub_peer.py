@@ -29,6 +29,7 @@ class HubPeer:
     def __init__(self, process: HubProcess, link: Link) -> None:
         self.on_ready: Callable[[], None] = _nobody
         self.is_closed = False
+        self.is_reset = False  # closed by a death, not by a word
         self._process = process
         self._link = link
         self._held = b""  # taken from the session, not yet by the World
@@ -84,6 +85,7 @@ class HubPeer:
 
     def drop(self) -> None:
         """The hub's process is gone."""
+        self.is_reset = not self.is_closed
         self._close()
 
     def refuse(self, code: str, text: str) -> None:

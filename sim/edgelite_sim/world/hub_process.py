@@ -92,6 +92,7 @@ class HubProcess:
             peer.refuse("hub_stopping", "the hub is stopping: come back soon")
 
     def kill(self) -> None:
+        """Twice does nothing more."""
         self.is_over = True
         self._unsubscribe()
         self.writer.close()

@@ -113,7 +113,10 @@ class HubWire:
             sent = True
         if peer.is_closed:
             self.peer = None
-            flow.close(DOWN, self._queue.now_ms)
+            if peer.is_reset:
+                flow.reset(self._queue.now_ms)
+            else:
+                flow.close(DOWN, self._queue.now_ms)
             sent = True
         if sent:
             self._schedule()
