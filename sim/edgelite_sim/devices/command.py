@@ -14,6 +14,7 @@ from edgelite_cli import output
 from edgelite_cli.live import TREND_WIDTH, Screen, Trends, is_screen
 from edgelite_cli.main import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from edgelite_sim.devices.condition import PARAMETERS
+from edgelite_sim.devices.library import find, folder, names
 from edgelite_sim.devices.running import RunningDevice, real_device
 from edgelite_sim.devices.source import DeviceSource
 
@@ -25,10 +26,11 @@ DRAW_MS = 500
 TCP_DEFAULT = "tcp:127.0.0.1:5020"
 DRIVER = "driver"
 EPILOG = """examples:
-  edgelite sim device meter.toml --listen tcp:127.0.0.1:5020
-  edgelite sim device tank.toml --listen pty --link /tmp/tank       give serialPort: /tmp/tank to the node
+  edgelite sim device                                               those that come with it
+  edgelite sim device energy-meter --listen tcp:127.0.0.1:5020
+  edgelite sim device tank --listen pty --link /tmp/tank            give serialPort: /tmp/tank to the node
   edgelite sim device meter.toml --fault slow:delay_ms=1500 --fault noise:chance=0.05
-  edgelite sim device thermometer.toml --listen driver              as a node's driver_python, for Bluetooth
+  edgelite sim device ble-thermometer --listen driver               as a node's driver_python, for Bluetooth
   edgelite sim device meter.toml --check
 
 Faults: """ + "; ".join(f"{kind} ({', '.join(names)})" for kind, names in PARAMETERS.items())
@@ -37,12 +39,15 @@ Faults: """ + "; ".join(f"{kind} ({', '.join(names)})" for kind, names in PARAME
 def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
-        source = real_device(Path(given.file), given.seed, given.framing or _framing(given.listen, Path(given.file)))
+        if given.file is None:
+            return _say_library()
+        file = find(given.file)
+        source = real_device(file, given.seed, given.framing or _framing(given.listen, file))
         for text in given.fault:
             kind, parameters = parse_fault(text)
             source.fail(kind, **parameters)
         if given.check:
-            return _say_checked(given.file, source)
+            return _say_checked(file, source)
         return _serve(source, given)
     except (ConfigurationError, ValueError) as error:
         sys.stderr.write(f"{NAME}: {error}\n")
@@ -59,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE", help="what it is: docs/simulated-devices.md")
+    parser.add_argument(
+        "file", nargs="?", metavar="FILE", help="docs/simulated-devices.md; or the name of one that comes with it"
+    )
     parser.add_argument("--listen", metavar="tcp:HOST:PORT|pty|driver", help="port 0 takes any free one")
     parser.add_argument("--framing", choices=("tcp", "rtu", "ascii"), help="of Modbus, in place of the file's")
     parser.add_argument("--link", default="", metavar="PATH", help="a name for the pseudo terminal")
@@ -92,7 +99,15 @@ def parse_fault(text: str) -> tuple[str, dict[str, object]]:
     return kind, parameters
 
 
-def _say_checked(file: str, source: DeviceSource) -> int:
+def _say_library() -> int:
+    sys.stdout.write(f"usage: {NAME} FILE [OPTION ...]\n\nDevices that come with it, in {folder()}:\n")
+    for name in names():
+        head = (folder() / f"{name}.toml").read_text("utf-8").splitlines()[0]
+        sys.stdout.write(f"  {name:<16} {head.lstrip('# ')}\n")
+    return EXIT_USAGE
+
+
+def _say_checked(file: Path, source: DeviceSource) -> int:
     names = source.current(source.clock.started_ms)
     framing = f", {source.framing}" if source.framing else ""
     sys.stdout.write(f"{file}: {source.kind}{framing}, {len(names)} values: {', '.join(names)}\n")
