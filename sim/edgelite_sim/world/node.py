@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgelite import __version__
 from edgelite.config import parse
 from edgelite.node import Node, Platform
 from edgelite.outbox import LANES
+from edgelite.supervisor import Supervisor
 from edgelite_ports.common.dispatch import Dispatcher
 from edgelite_protocol.errors import CorruptionError, PlatformError
 from edgelite_sim.network.directions import DOWN, UP
@@ -26,6 +27,8 @@ from edgelite_sim.world.queue import Event
 
 if TYPE_CHECKING:
     from edgelite_sim.world.world import World
+
+Value = TypeVar("Value")
 
 FRAME_BYTES_MAX = 16 * 1024  # as the Linux port takes
 ROUNDS_MAX = 100  # of effects and their immediate completions before anything else has its turn, as in the ports
@@ -164,7 +167,7 @@ class SimNode:
         )
         node = Node(self.config, platform)
         self._connections = Connections(self)
-        self.processes.supervisor = node.supervisor
+        self.processes.supervisor = Guarded(self, node.supervisor)
         storage: Any = Syncs(self)
         self._dispatcher = Dispatcher(
             *(node, storage, self.artifacts, self, {"process": self.processes}),
@@ -179,6 +182,11 @@ class SimNode:
         except (PlatformError, CorruptionError) as error:
             self._note(f"agent cannot start: {error}")
             self._die(f"cannot start: {error}")
+            return
+        except PowerCut:
+            return
+        except Exception as error:  # noqa: BLE001 - as in `round`
+            self._raised(error)
             return
         for text in recovery.damaged:
             self._note("journal damaged: " + text)
@@ -309,6 +317,18 @@ class SimNode:
         if self.node is not None:
             self._arm(deadline_ms)
 
+    def guarded(self, call: Callable[[], Value]) -> Value | None:
+        """A call into the core from outside of a round; what it raises is the agent's end, not the world's."""
+        if self._in_round:
+            return call()
+        try:
+            return call()
+        except PowerCut:
+            return None
+        except Exception as error:  # noqa: BLE001 - as in `round`
+            self._raised(error)
+            return None
+
     def _rounds(self, node: Node) -> int | None:
         deadline_ms: int | None = None
         for _ in range(ROUNDS_MAX):
@@ -435,6 +455,18 @@ class SimNode:
             self._wire_bytes[0] -= flow.wire_bytes[UP]
             self._wire_bytes[1] -= flow.wire_bytes[DOWN]
         self._flows = self._flows[-1:]
+
+
+class Guarded:
+    """The core's supervisor, as processes tell it what became of them."""
+
+    def __init__(self, node: SimNode, supervisor: Supervisor) -> None:
+        self._node = node
+        self._supervisor = supervisor
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        method = getattr(self._supervisor, name)
+        return lambda *arguments: self._node.guarded(lambda: method(*arguments))
 
 
 def node_gauges(sim_node: SimNode, node: Node) -> dict[str, int]:

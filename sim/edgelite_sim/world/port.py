@@ -108,22 +108,27 @@ class Connection:
         self._is_open = True
         if self._timer is not None:
             self._timer.cancel()
-        self.channel.opened(self._node.monotonic_ms())
+        self._node.guarded(lambda: self.channel.opened(self._node.monotonic_ms()))
 
     def received(self, data: bytes) -> None:
         if self._node.hangs:
             self._held.append(data)  # its kernel has it
         else:
-            self.channel.received(data, self._node.monotonic_ms())
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        self._node.guarded(lambda: self.channel.received(data, self._node.monotonic_ms()))
 
     def let_go(self) -> None:
         """The agent reads again."""
         held, self._held = self._held, []
         for data in held:
-            self.channel.received(data, self._node.monotonic_ms())
+            self._take(data)
 
     def data_to_send(self, size_bytes_max: int) -> bytes:
-        return self.channel.data_to_send(size_bytes_max) if self._is_open and not self._node.hangs else b""
+        if not self._is_open or self._node.hangs:
+            return b""
+        return self._node.guarded(lambda: self.channel.data_to_send(size_bytes_max)) or b""
 
     def ended(self, reason: str) -> None:
         self._finish(reason)
@@ -180,7 +185,7 @@ class Connection:
         if self._timer is not None:
             self._timer.cancel()
         self._owner.forget(self)
-        self.channel.closed(reason, self._node.monotonic_ms())
+        self._node.guarded(lambda: self.channel.closed(reason, self._node.monotonic_ms()))
 
 
 class Connections:
