@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgelite_protocol.messages import LANE_TELEMETRY
 from edgelite_sim.invariants import reach
-from edgelite_sim.invariants.conditions import HEAL, SUSPEND, Conditions, Troubles
+from edgelite_sim.invariants.conditions import DAMAGE_FAULTS, HEAL, SUSPEND, Conditions, Troubles
 from edgelite_sim.invariants.invariant import Invariant
 from edgelite_sim.invariants.objects import DEVICES, NODES, Following, condition_of
 from edgelite_sim.invariants.readings import Readings, Series
@@ -24,8 +24,6 @@ DELIVER_MS = 60_000  # what a session may take from a reading to its place in th
 
 # What keeps a card from making safe what it was given: readings wait in memory meanwhile.
 UNSAFE_FAULTS = ("flash-full", "slow-sync", "io-error")
-# Damage to what was safe. The agent reports it; nothing can bring it back.
-DAMAGE_FAULTS = ("bit-rot",)
 
 _GAP = re.compile(r"node (\S+): lost with an older store: lane (\d+), reports")
 _UNKNOWN_DEVICE = re.compile(r"node (\S+): ignored reports on device '([^']+)', which is gone or none of its own")
@@ -40,6 +38,8 @@ class _Losses:
     untaken: set[int] = field(default_factory=set)  # when answers came that the agent may not have taken
     damaged_ms: int = -1  # readings up to here may be gone from the flash
     dropped: int = 0
+    damage_told: str = ""
+    was_unsafe: bool = False  # when the agent ended: then a cut may look like damage (docs/journal.md)
 
 
 class NothingAcknowledgedIsLost(Invariant):
@@ -100,6 +100,7 @@ class NothingAcknowledgedIsLost(Invariant):
         self._following.changed(hub, resource, namespace, name, new, now_ms)
         if resource == NODES and new is not None:
             self._note_drops(name, new)
+            self._note_damage(name, new, now_ms)
         elif resource == DEVICES and new is None:
             self._absent_ms.setdefault(f"{namespace}/{name}", now_ms)
 
@@ -109,6 +110,14 @@ class NothingAcknowledgedIsLost(Invariant):
         if found is not None:
             losses = self._of(node)
             losses.dropped = max(losses.dropped, int(found.group(1)))
+
+    def _note_damage(self, node: str, new: dict[str, Any], now_ms: int) -> None:
+        """A power cut is no damage to what was durable: an agent that finds some has lost it by itself."""
+        told = condition_of(new, "JournalDamaged").get("message", "")
+        losses = self._of(node)
+        if told and losses.damaged_ms < 0 and told != losses.damage_told and not losses.was_unsafe:
+            self.violate(now_ms, node, f"its journal is damaged, and nothing had damaged its flash: {told}")
+        losses.damage_told = told
 
     def log(self, hub: str, line: str, now_ms: int) -> None:
         found = _GAP.search(line)
@@ -133,6 +142,7 @@ class NothingAcknowledgedIsLost(Invariant):
         losses = self._of(node)
         unsafe_ms = self._unsafe.since_ms(node)
         safe_ms = now_ms if unsafe_ms is None else unsafe_ms
+        losses.was_unsafe = losses.was_unsafe or unsafe_ms is not None
         losses.deaths.append((safe_ms - self._window_ms(node), now_ms))
         self._devices.fault(HEAL, node, "agent-hang", now_ms)
 

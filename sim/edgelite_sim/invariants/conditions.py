@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 LINE_UP = "up"
 HEAL = "heal"  # how the end of a fault is told; its kind is then the detail
 SUSPEND = "suspend"
+# Damage to what was safe. The agent reports it; nothing but the hub can bring it back.
+DAMAGE_FAULTS = ("bit-rot",)
 GRACE_MS = 60_000  # after a fault of a device: an answer may be late, a driver's patience longer than usual
 
 

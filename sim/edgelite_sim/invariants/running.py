@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgelite_sim.invariants.conditions import Conditions, Troubles, node_of
+from edgelite_sim.invariants.conditions import DAMAGE_FAULTS, Conditions, Troubles, node_of
 from edgelite_sim.invariants.invariant import Invariant
 from edgelite_sim.invariants.objects import PODS, Following, is_always, runs_on
 
@@ -116,6 +116,9 @@ class WhatShouldRunRuns(Invariant):
     def fault(self, kind: str, target: str, detail: str, now_ms: int) -> None:
         self._conditions.fault(kind, target, detail, now_ms)
         self._misbehaving.fault(kind, target, detail, now_ms)
+        if kind in DAMAGE_FAULTS:  # what it knew of its programs may be gone with a reboot, until it has met its hub
+            for one in self._units.get(node_of(target), {}).values():
+                one.comes_back = False
         # Whatever it is, it may have cost a start or two; the next one may then be the longest backoff away.
         self._put_off(node_of(target), now_ms + BACKOFF_CAP_MS + self._slack_ms)
 
