@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Font = FreeTypeFont | BitmapFont
 
 SCALE = 2
+FITTING_MAX = 400  # characters, of which no line of a picture shows more
 Colour = tuple[int, int, int]
 
 
@@ -37,12 +38,19 @@ def colours() -> dict[str, Colour]:
     }
 
 
+def need_pillow() -> None:
+    """Raises NoPillow where no picture can be drawn: to be asked before a long run that is to end in one."""
+    try:
+        import PIL  # noqa: F401
+    except ImportError:
+        raise NoPillow("a report as PNG needs Pillow: pip install pillow") from None
+
+
 class Canvas:
     def __init__(self, width: int, height: int) -> None:
-        try:
-            from PIL import Image, ImageDraw, ImageFont
-        except ImportError:
-            raise NoPillow("a report as PNG needs Pillow: pip install pillow") from None
+        need_pillow()
+        from PIL import Image, ImageDraw, ImageFont
+
         self.width, self.height = width, height
         self._fonts = ImageFont
         self._resampling = Image.Resampling.BOX
@@ -88,10 +96,11 @@ class Canvas:
 
     def fitting(self, text: str, size: int, width: float) -> str:
         """The text, or as much of its begin as there is room for."""
-        if self.wide(text, size) <= width:
+        if len(text) <= FITTING_MAX and self.wide(text, size) <= width:
             return text
+        text = text[:FITTING_MAX]
         while text and self.wide(text + "...", size) > width:
-            text = text[:-1]
+            text = text[: -max(1, len(text) // 16)]
         return text.rstrip() + "..."
 
     def save(self, path: Path | str) -> None:

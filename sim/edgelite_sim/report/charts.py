@@ -101,8 +101,9 @@ def delivery(recording: Recording) -> Chart:
 
 
 def waiting(recording: Recording) -> Chart:
-    values, factor = joined(fleet_gauge(recording, "reports_waiting"), highest=True)
-    notes = [f"at most {words.count(max(values))}", f"{words.count(values[-1])} at the end"]
+    finely = fleet_gauge(recording, "reports_waiting")
+    values, factor = joined(finely, highest=True)
+    notes = [f"at most {words.count(max(values))}", f"{words.count(finely[-1])} at the end"]
     ticks, width_ms = value_ticks(max(values)), recording.gauge_width_ms * factor
     return Chart("waiting", "Waiting on nodes", notes, [Curve("reports", "b", values)], width_ms, words.count, ticks)
 

@@ -14,7 +14,7 @@ from edgelite_sim.report.page_timeline import Contents
 from edgelite_sim.report.plan import LOOK_NAMES, NodePlan, Strip, faults_in_columns, look
 from edgelite_sim.report.recording import Mark, Recording
 from edgelite_sim.report.series import held
-from edgelite_sim.report.shapes import DOTS_MAX, TROUBLES
+from edgelite_sim.report.shapes import DOTS_MAX, TICKS_MAX, TROUBLES
 
 WIDTH = 1600
 EDGE = 40
@@ -99,7 +99,7 @@ class _Picture:
     def timeline(self) -> None:
         self._axis(with_legend=True)
         self.canvas.text(EDGE, self.y + FAULTS / 2, "faults", 13, "soft", "lm")
-        self._density(self.recording.marks, self.y, FAULTS)
+        self._marks(self.recording.marks, self.y, FAULTS, DOTS_MAX)
         total = words.count(plan.faults(self.recording))
         self.canvas.text(RIGHT + 10, self.y + FAULTS / 2, total, 12, "soft", "lm")
         top = self.y
@@ -165,10 +165,7 @@ class _Picture:
         self.canvas.box(EDGE, top - 7, WIDTH - 2 * EDGE, 1, "rule")
         name = self.canvas.fitting(node.node.name, 14, LEFT - EDGE - 12)
         self.canvas.text(EDGE, top + MARKS / 2, name, 14, "violation" if node.violations else "ink", "lm", bold=True)
-        if any(mark.count > 1 for mark in node.marks):
-            self._density(node.marks, top, MARKS)
-        else:
-            self._marks(node.marks, top)
+        self._marks(node.marks, top, MARKS, TICKS_MAX)
         self.y += MARKS + 2
         for strip in node.strips:
             self._lane(strip, strip.name)
@@ -176,14 +173,17 @@ class _Picture:
         self._violations([one.time_ms for one in node.violations], top, self.y)
         self.y += 14
 
-    def _marks(self, marks: Sequence[Mark], top: float) -> None:
+    def _marks(self, marks: Sequence[Mark], top: float, height: float, ticks_max: int) -> None:
+        if len(marks) > ticks_max or any(mark.count > 1 for mark in marks):
+            self._density(marks, top, height)
+            return
         for mark in marks:
             is_end, x = mark.kind == "heal", self.x(mark.time_ms)
             if len(marks) <= DOTS_MAX:
-                self.canvas.dot(x, top + MARKS / 2, 2 if is_end else 3.5, "fault")
+                self.canvas.dot(x, top + height / 2, 2 if is_end else 3.5, "fault")
             else:
-                height = 3 if is_end else MARKS - 2
-                self.canvas.box(x - 0.75, top + MARKS - height, 1.5, height, "fault")
+                part = 3 if is_end else height - 2
+                self.canvas.box(x - 0.75, top + height - part, 1.5, part, "fault")
 
     def _spark(self, values: Sequence[int]) -> None:
         highest = max(values, default=0)

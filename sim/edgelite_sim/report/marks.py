@@ -31,8 +31,10 @@ class Marks:
 
 
 def condensed(marks: Sequence[Mark], marks_max: int, grain_ms: int = GRAIN_MS) -> tuple[list[Mark], int]:
-    """At most `marks_max` of them, by as coarse a grain as that takes, and that grain."""
+    """At most `marks_max` of them, by as coarse a grain as that takes, from `grain_ms` on; and that grain."""
     found = list(marks)
+    if len(found) > marks_max:
+        found = joined(found, grain_ms)
     while len(found) > marks_max and grain_ms < GRAIN_MS_MAX:
         grain_ms *= 2
         found = joined(found, grain_ms)

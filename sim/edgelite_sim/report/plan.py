@@ -179,7 +179,7 @@ def _was_off(power: Lane) -> bool:
 
 
 def _strip(lane: str, name: str, of: Lane, normal: str, pieces_max: int) -> Strip:
-    return Strip(lane, name, condensed(of.pieces, pieces_max), of.share(normal))
+    return Strip(lane, name, condensed(of.pieces, pieces_max)[0], of.share(normal))
 
 
 def figures(node: NodeRecord) -> Figures:

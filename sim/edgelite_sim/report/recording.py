@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -133,7 +133,7 @@ class Recording:
 
     def save(self, path: Path | str) -> None:
         """As JSON, compressed with gzip. The same recording gives the same bytes."""
-        text = json.dumps(asdict(self), default=str, separators=(",", ":"))
+        text = json.dumps(self, default=_fields, separators=(",", ":"))
         Path(path).write_bytes(gzip.compress(text.encode(), mtime=0))
 
     @classmethod
@@ -152,6 +152,11 @@ class Recording:
             return _recording(found)
         except (KeyError, TypeError, AttributeError) as error:
             raise RecordingError(f"{path} is a damaged recording: {error!r}") from None
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """Not `asdict`, which copies each curve of a fleet number by number."""
+    return {one.name: getattr(value, one.name) for one in fields(value)}
 
 
 def _recording(found: dict[str, Any]) -> Recording:

@@ -49,7 +49,7 @@ class Track:
         if now_ms > self.since_ms:
             self._close(now_ms)
             if len(self.pieces) > pieces_max:
-                self._condense(pieces_max // 2)
+                self.pieces, self.grain_ms = condensed(self.pieces, pieces_max // 2, self.grain_ms)
         self.state = state
         self.since_ms = now_ms
         self.entries[state] = self.entries.get(state, 0) + 1
@@ -64,11 +64,6 @@ class Track:
         lasted_ms = now_ms - self.since_ms
         self.totals_ms[self.state] = self.totals_ms.get(self.state, 0) + lasted_ms
         self.pieces.append(Piece(self.since_ms, now_ms, {self.state: lasted_ms}))
-
-    def _condense(self, pieces_max: int) -> None:
-        while len(self.pieces) > pieces_max:
-            self.grain_ms *= 2
-            self.pieces = list(joined(self.pieces, self.grain_ms))
 
 
 def joined(pieces: Sequence[Piece], grain_ms: int) -> Iterator[Piece]:
@@ -87,13 +82,15 @@ def joined(pieces: Sequence[Piece], grain_ms: int) -> Iterator[Piece]:
         yield _one_of(group)
 
 
-def condensed(pieces: Sequence[Piece], pieces_max: int, grain_ms: int = GRAIN_MS) -> list[Piece]:
-    """At most `pieces_max` of them, by as coarse a grain as that takes."""
+def condensed(pieces: Sequence[Piece], pieces_max: int, grain_ms: int = GRAIN_MS) -> tuple[list[Piece], int]:
+    """At most `pieces_max` of them, by as coarse a grain as that takes, from `grain_ms` on; and that grain."""
     found = list(pieces)
+    if len(found) > max(1, pieces_max):
+        found = list(joined(found, grain_ms))
     while len(found) > max(1, pieces_max):
         grain_ms *= 2
         found = list(joined(found, grain_ms))
-    return found
+    return found, grain_ms
 
 
 def _one_of(group: list[Piece]) -> Piece:
