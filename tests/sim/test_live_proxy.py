@@ -64,6 +64,12 @@ def echo() -> Iterator[Echo]:
     made.listening.close()
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_raised_in_the_loop(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+
+
 def connect(proxy: ThreadedProxy) -> socket.socket:
     return socket.create_connection(("127.0.0.1", proxy.port), timeout=DEADLINE_S)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable
@@ -84,7 +85,8 @@ class End(asyncio.BufferedProtocol):
     def write_eof(self) -> None:
         if self.transport is not None and not self._has_said_eof:
             self._has_said_eof = True
-            self.transport.write_eof()
+            with contextlib.suppress(OSError):  # it has gone away, and the loop says so next
+                self.transport.write_eof()
 
     def close(self) -> None:
         transport, self.transport = self.transport, None
