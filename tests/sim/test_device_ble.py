@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -12,8 +14,11 @@ from typing import Any
 import pytest
 
 from edgelite_drivers import ble
+from edgelite_sim.devices.ble_air import Air
+from edgelite_sim.devices.ble_source import BleSource, together
 from edgelite_sim.devices.joined import Joined
 from edgelite_sim.devices.source import device_from
+from edgelite_sim.devices.virtual_loop import VirtualLoop
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "sim" / "devices" / "ble-thermometer.toml"
@@ -92,6 +97,80 @@ def test_faults_of_a_peripheral() -> None:
     before_ms = line.now_ms
     line.wait(1000)
     assert line.read().answered and line.now_ms - before_ms >= 5000, "found again when it is back"
+
+
+COUNTING = """
+kind = "ble"
+[[peripheral]]
+name = "Counter"
+address = "C4:11:22:33:44:77"
+[[peripheral.service]]
+uuid = "181A"
+[[peripheral.service.characteristic]]
+uuid = "2A6E"
+name = "count"
+type = "uint8"
+value = { counter = "reads" }
+"""
+
+
+def test_a_characteristic_counts_its_reads() -> None:
+    count = ("INT", {"characteristicUUID": "2A6E", "type": "uint8"})
+    line = Joined(device_from(COUNTING), ble, {"macAddress": "C4:11:22:33:44:77"}, {"count": count})
+    assert [line.read().values for _ in range(3)] == [{"count": 1}, {"count": 2}, {"count": 3}]
+
+
+def test_two_files_are_on_one_air() -> None:
+    sources = [device_from(COUNTING), device_from(FILE)]
+    air = together([one for one in sources if isinstance(one, BleSource)])
+    count = ("INT", {"characteristicUUID": "2A6E", "type": "uint8"})
+    assert Joined(air, ble, {"macAddress": "C4:11:22:33:44:77"}, {"count": count}).read().values == {"count": 1}
+    assert Joined(air, ble, THERMOMETER, {"temperature": TEMPERATURE}).read().values == {"temperature": 21.5}
+
+
+def test_the_loops_time_is_only_what_its_owner_says() -> None:
+    loop = VirtualLoop.begin(1000)
+    seen: list[tuple[str, float]] = []
+
+    async def sleeper(name: str, seconds: float) -> None:
+        for _ in range(2):
+            await asyncio.sleep(seconds)
+            seen.append((name, asyncio.get_running_loop().time()))
+
+    async def impatient() -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.sleep(99), 0.5)
+        seen.append(("gave up", asyncio.get_running_loop().time()))
+
+    loop.spawn(sleeper("a", 0.25))
+    loop.spawn(sleeper("b", 0.25))
+    loop.spawn(impatient())
+    assert loop.run(1249) == 1250 and seen == []
+    assert loop.run(1250) == 1500 and seen == [("a", 1.25), ("b", 1.25)]
+    assert loop.run(60_000) is None
+    assert seen[2:] == [("gave up", 1.5), ("a", 1.5), ("b", 1.5)] and loop.errors == []
+
+
+def test_a_loop_that_does_not_come_to_rest_is_an_error() -> None:
+    loop = VirtualLoop.begin(0)
+
+    async def restless() -> None:
+        while True:
+            await asyncio.sleep(0)
+
+    loop.spawn(restless())
+    with pytest.raises(RuntimeError, match="no rest after"):
+        loop.run(0)
+
+
+def test_an_air_knows_its_controllers_in_the_order_in_which_they_came() -> None:
+    async def names() -> list[str]:
+        air = Air()
+        for number in range(50):
+            air.device(f"device {number}", f"C4:00:00:00:00:{number:02X}")
+        return [one.name for one in air.link.controllers]
+
+    assert asyncio.run(names()) == [f"device {number}" for number in range(50)]
 
 
 HASHED = """

@@ -100,3 +100,27 @@ def test_faults_of_an_instrument() -> None:
     assert not line.read("weight").answered
     line.wait(10_000)
     assert line.read("weight").answered
+
+
+def test_a_receiver_that_is_dead_says_nothing_and_its_truth_is_silent_too() -> None:
+    line, told = joined("gps", "gps")
+    line.listen()
+    line.wait(5_000)
+    line.source.fail("dead")
+    before = len(told)
+    line.wait(60_000)
+    assert len(told) == before and any(not one.answered for one in line.results)
+    line.source.heal()
+    line.wait(5_000)
+    assert len(told) == before + 5
+
+
+def test_noise_is_found_by_the_checksum() -> None:
+    line, told = joined("gps", "gps")
+    line.listen("latitude")
+    line.source.fail("noise", chance=0.5)
+    line.wait(120_000)
+    said = {row["latitude"] for row in told}
+    heard = {one.values["latitude"] for one in line.results if one.values}
+    assert 20 < len(heard) < len(said), "some are lost"
+    assert all(min(abs(float(str(row)) - float(one)) for row in said) < 2e-6 for one in map(float, map(str, heard)))

@@ -153,6 +153,31 @@ def test_slow_restarting_and_refusing_devices() -> None:
     assert joined.read("reads").values == {"reads": 4}
 
 
+def test_connections_that_are_over_are_forgotten() -> None:
+    source = meter()
+    for _ in range(3):
+        peer = source.make_peer(0)
+        peer.opened(0)
+        peer.closed("closed", 1)
+    assert source.peers() == []
+    for _ in range(3):
+        peer = source.make_peer(2)
+        peer.opened(2)
+        source.fail("restart")
+        assert peer.close_reason == "the device restarts" and source.peers() == [peer]
+
+
+def test_whoever_carries_a_connection_hears_that_the_device_has_changed() -> None:
+    source = meter()
+    peer = source.make_peer(0)
+    peer.opened(0)
+    heard: list[str] = []
+    peer.on_ready = lambda: heard.append("ready")
+    source.fail("slow", delay_ms=5)
+    source.heal()
+    assert heard == ["ready", "ready"]
+
+
 def test_a_condition_of_one_slave_is_not_that_of_the_others() -> None:
     source = device_from(DEVICES / "tank.toml")
     starts = {"register": "InputRegister", "offset": 0}

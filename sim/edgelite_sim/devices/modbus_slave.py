@@ -83,7 +83,8 @@ class SlaveChannel(Server):
 
     def opened(self, now_ms: int) -> None:
         super().opened(now_ms)
-        self._slaves.channels.append(self)
+        open_ones = [one for one in self._slaves.channels if not one.close_reason]
+        self._slaves.channels = [*open_ones, self]
 
     def closed(self, reason: str, now_ms: int) -> None:
         super().closed(reason, now_ms)
