@@ -55,12 +55,13 @@ class Maintenance:
 
     # ---- one step after the other
 
-    def _trim(self, transaction: Transaction) -> int:
-        return telemetry.trim(transaction, self._settings, self._unix_ms())
+    def _trim(self, transaction: Transaction) -> tuple[int, list[str]]:
+        trimmed = telemetry.trim(transaction, self._settings, self._unix_ms())
+        return trimmed, [name_of(node) for node in transaction.list(NODES)]
 
-    def _has_trimmed(self, count: int, now_ms: int) -> None:
-        self._trimmed = count
-        self._next = Work(_nodes, self._compact_rest, reads_only=True, failed=self._failed)
+    def _has_trimmed(self, result: tuple[int, list[str]], now_ms: int) -> None:
+        self._trimmed, nodes = result
+        self._compact_rest(nodes, now_ms)
 
     def _compact_rest(self, nodes: list[str], now_ms: int, start: int = 0) -> None:
         some = nodes[start : start + FEEDS_AT_ONCE]
@@ -78,10 +79,6 @@ class Maintenance:
         removed = self._artifacts.collect(wanted, self._unix_ms())
         if self._trimmed or removed:
             self._log(f"maintenance: {self._trimmed} samples and {len(removed)} artifact files let go")
-
-
-def _nodes(transaction: Transaction) -> list[str]:
-    return [name_of(node) for node in transaction.list(NODES)]
 
 
 def _wanted(nodes: list[str], transaction: Transaction) -> set[str]:

@@ -219,8 +219,7 @@ def _find_device(batch: Batch, key: str) -> Object | None:
         if not _is_former_device(batch, key):
             batch.ignored.append(f"reports on device {key[:128]!r}, which is gone or none of its own")
         return None
-    device = copy.deepcopy(device)
-    device.setdefault("status", {})
+    device.setdefault("status", {})  # what a transaction hands out is ours to change
     return device
 
 

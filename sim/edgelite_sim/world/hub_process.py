@@ -119,6 +119,7 @@ class Loop:
         self._process = process
         self._background = background
         self._is_busy = False
+        self._is_turning = False
         self._event: Event | None = None
 
     def wake(self) -> None:
@@ -135,15 +136,17 @@ class Loop:
 
     def _turn(self) -> None:
         process = self._process
+        self._is_turning = True
         while not self._is_busy and not process.is_over:
             work = self._background.next_work(process.now_ms)
             if work is None:
                 deadline_ms = self._background.deadline_ms()
                 if deadline_ms is not None:
                     self._arm(deadline_ms - process.offset_ms)
-                return
+                break
             self._is_busy = True
             process.writer.submit(work, partial(self._settle, work))
+        self._is_turning = False
 
     def _settle(self, work: Work, outcome: Outcome[Any]) -> None:
         self._is_busy = False
@@ -153,4 +156,5 @@ class Loop:
             self._background.done(work, outcome.value, self._process.now_ms)
         else:
             self._background.failed(work, outcome.error, self._process.now_ms)
-        self.wake()
+        if not self._is_turning:
+            self._turn()

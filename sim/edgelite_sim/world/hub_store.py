@@ -68,8 +68,10 @@ class HubStore:
         return self.commit([function])[0].result()
 
     def _tell(self, before: int, samples: list[Sample]) -> None:
+        """What a commit has changed; of one that changed no object and no sample there is nothing to tell."""
         revision = self.store.revision()
-        self._around.note(f"commit {self.transactions} revision {revision} samples {len(samples)}")
+        if revision != before or samples:
+            self._around.note(f"commit {self.transactions} revision {revision} samples {len(samples)}")
         now_ms = self._around.queue.now_ms
         if samples:
             for observer in self._around.observers:
