@@ -40,7 +40,11 @@ def columns(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def list_main(arguments: list[str]) -> int:
-    parser("list", "The scenarios that come with the simulator; run one by its name.").parse_args(arguments)
+    made = parser("list", "The scenarios that come with the simulator; run one by its name.")
+    made.add_argument("--names", action="store_true", help="only their names, for a script")
+    if made.parse_args(arguments).names:
+        sys.stdout.write("\n".join(library.names()) + "\n")
+        return EXIT_OK
     sys.stdout.write(columns((name, read_text_of(name).description) for name in library.names()))
     sys.stdout.write(f"\nThey are in {library.folder()}; copy one to begin your own.\n")
     return EXIT_OK

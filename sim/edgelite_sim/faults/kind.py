@@ -56,6 +56,6 @@ class Kind:
         return {field.name: field.default for field in self.fields if not field.is_required}
 
 
-def lasting(default: Any = None, sentence: str = "then it ends by itself; left out: it stays until a heal") -> Field:
+def lasting(default: Any = None, sentence: str = "then it ends by itself; left out: it stays to the end") -> Field:
     """The `for` of a kind that has a duration."""
     return Field("for", "span", sentence, default, minimum=1, maximum=400 * DAY_MS)

@@ -143,7 +143,6 @@ KINDS = (
         "Two hubs by mistake: a copy runs beside it, and nodes meet now one, now the other.",
         (lasting(3_600_000, "how long there are two"),),
         twin,
-        "twin",
     ),
     Kind(
         "hub-slow",
@@ -157,7 +156,7 @@ KINDS = (
         "hub-error",
         "hub",
         "The hub's store fails: commits end with an error.",
-        (lasting(60_000),),
+        (Field("says", "text", "the medium's words", "disk I/O error"), lasting(60_000)),
         error,
         "store-error",
     ),

@@ -41,7 +41,7 @@ KINDS = (
                 "silent",
                 choices=OUTAGES,
             ),
-            lasting(),
+            lasting(sentence="then it ends by itself; left out: it stays until a heal"),
         ),
         outage,
         "line",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DAY_MS = 86_400_000
 NEVER = float("inf")
-AFTER_POWER = ("lost power",)
+AFTER_POWER = "lost power"
 
 
 @dataclass(slots=True)
@@ -48,7 +48,6 @@ class NodeFigures:
     live: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
     is_on: bool = False
     is_up: bool = False
-    running: dict[str, int] = field(default_factory=dict)  # by workload: how many of its processes
     ended: dict[str, str] = field(default_factory=dict)  # by workload: how the last one ended
 
 
@@ -135,12 +134,10 @@ class Figures(Observer):
 
     def unit(self, node: str, workload: str, unit: str, what: str, now_ms: int) -> None:
         one = self.of(node)
-        if what != "started":
-            one.running[workload] = max(0, one.running.get(workload, 0) - 1)
+        if what == "started":
+            one.restarts += one.ended.get(workload, AFTER_POWER) != AFTER_POWER
+        elif not what.startswith("signalled"):
             one.ended[workload] = what
-            return
-        one.running[workload] = one.running.get(workload, 0) + 1
-        one.restarts += workload in one.ended and one.ended[workload] not in AFTER_POWER
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,11 @@ class Timetable:
         ending = kind.apply(self.scene, name, parameters)
         if ending is None:
             return
-        key = (kind.group or kind.name, name)
+        if not kind.group:
+            if parameters.get("for") is not None:
+                self.world.queue.after(parameters["for"], partial(self._end_alone, kind.name, name, ending))
+            return
+        key = (kind.group, name)
         mine = (kind, parameters)
         lasting = self._lasting.setdefault(key, _Lasting(ending, []))
         lasting.active.append(mine)
@@ -124,6 +128,10 @@ class Timetable:
             kind, parameters = lasting.active[-1]
             kind.apply(self.scene, key[1], parameters)
         self.world.tell_fault("heal", key[1], mine[0].name)
+
+    def _end_alone(self, kind: str, name: str, ending: Ending) -> None:
+        ending()
+        self.world.tell_fault("heal", name, kind)
 
     def _heal(self, name: str) -> None:
         """What has an end of its own keeps it."""
