@@ -21,7 +21,8 @@ import pytest
 import yaml
 
 from edgelite.driver import Request, Result
-from edgelite_drivers import modbus, serial
+from edgelite_drivers import ble, modbus, serial
+from edgelite_drivers.testing_process import Program
 from edgelite_protocol.messages import PROPERTY_TYPE, PROPERTY_WRITABLE
 from edgelite_sim.devices.running import RunningDevice, real_device
 
@@ -40,9 +41,8 @@ class Port:
         self.driver = driver
         self._descriptor = descriptor
         self._number = 0
-        settings = driver.target(self.protocol)[2]
         if os.isatty(descriptor):
-            self._set(settings)
+            self._set(driver.target(self.protocol)[2])
         self.bus.opened(self.now_ms())
 
     def now_ms(self) -> int:
@@ -153,6 +153,17 @@ def test_instruments_on_terminals(name: str, example: str, wanted: str) -> None:
         port = Port(serial, device["spec"]["protocol"]["configData"], descriptor)
         result = port.ask({wanted: visitor(serial, "DOUBLE", config)}, listens=name == "gps")
     assert not result.errors and result.values[wanted] in [pytest.approx(row[wanted], abs=2e-6) for row in told]
+
+
+def test_bluetooth_as_the_process_of_a_nodes_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an agent starts and connects to: its half of the driver here, the other with the peripherals there."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(one for one in sys.path if one.startswith(str(ROOT))))
+    command = [sys.executable, "-m", "edgelite_sim.devices.command", "ble-thermometer", "--listen", "driver"]
+    temperature = {"characteristicUUID": "2A6E", "type": "int16", "scale": 0.01}
+    with Program(command, "ble", str(tmp_path)) as process, process.connect() as connection:
+        port = Port(ble, {"macAddress": "C4:11:22:33:44:55"}, connection.fileno())
+        result = port.ask({"temperature": visitor(ble, "FLOAT", temperature)})
+    assert result.values == {"temperature": pytest.approx(21.5, abs=0.02)}
 
 
 @contextmanager

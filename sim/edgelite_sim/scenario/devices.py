@@ -23,7 +23,7 @@ REGISTERS = {
     "input": "InputRegister",
     "holding": "HoldingRegister",
 }
-TYPES = {"float32": "FLOAT", "float64": "DOUBLE", "bool": "BOOLEAN", "string": "STRING"}  # anything else: INT
+TYPES = {"float32": "FLOAT", "float64": "DOUBLE", "bool": "BOOLEAN", "string": "STRING"}  # anything else is a number
 PROPERTY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*$")
 
 Target = tuple[Any, ...]
@@ -111,7 +111,8 @@ def _property(one: Range) -> dict[str, Any]:
             raise DeviceFileError(f"{one.name} has several values, and a property one: name a file by 'objects'")
         config |= {"type": kind} | ({"scale": layout.scale} if layout.scale != 1.0 else {})
     access = "ReadWrite" if one.writable and one.table in (1, 3) else "ReadOnly"
-    return {"name": one.name, "type": TYPES.get(kind, "INT"), "accessMode": access, "config": config}
+    number = "FLOAT" if layout is not None and layout.scale % 1 else "INT"  # tenths are no integers
+    return {"name": one.name, "type": TYPES.get(kind, number), "accessMode": access, "config": config}
 
 
 def _model(device: DevicePart, properties: list[dict[str, Any]]) -> dict[str, Any]:
