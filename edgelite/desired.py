@@ -91,8 +91,21 @@ class Desired:
                 lost.append("desired " + key + ": " + str(error))
         if self.cursor.epoch and (damaged or lost):
             self.cursor = Cursor(self.cursor.epoch, 0, bytes(ENTRY_DIGEST_BYTES))
+            self._keep_asking()
         self.durable = self.cursor
         return lost
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether what is held may lack something: damage was met, or nothing ever came, and no snapshot since."""
+        return self.cursor.revision == 0
+
+    def _keep_asking(self) -> None:
+        """An agent that starts again before it has met the hub finds the damage cleaned away, and asks all the same."""
+        try:
+            self._journal.write([("put", SPACE_META, CURSOR_KEY, self.cursor.encode())])
+        except StorageFullError:
+            return  # this start asks; the next one finds the damage still there, since nothing could be cleaned
 
     # ---- one session
 

@@ -74,7 +74,10 @@ class Fetcher:
         return deadline_ms
 
     def _collect(self) -> bool:
-        """Have the store forget what nobody names any more: at start, and when a name is gone."""
+        """Have the store forget what nobody names any more: at start, and when a name is gone. What is unknown may
+        need what it was made of."""
+        if self._supervisor.keeps_unknown:
+            return False
         named = self._supervisor.named_artifacts()
         if self._named is not None and all(digest in named for digest in self._named):
             self._named = named

@@ -132,6 +132,7 @@ class Node(Owner):
         self._timekeeping.restore()
         self.supervisor.restore(now_ms)
         recovery.damaged += self._desired.restore(bool(recovery.damaged), now_ms)
+        self.supervisor.keeps_unknown = self._desired.is_incomplete
         self._outbox.report_damage(recovery.damaged)
         return recovery
 
@@ -322,13 +323,18 @@ class Node(Owner):
             m.HELLO_MONOTONIC_MS: now_ms,
             m.HELLO_REVISION: cursor.revision,
             m.HELLO_CAPABILITIES: self._platform.capabilities,
-            m.HELLO_ACKNOWLEDGED: self.journal.acknowledged(),
+            m.HELLO_ACKNOWLEDGED: self._acknowledged_names(),
         }
         if cursor.epoch:
             hello[m.HELLO_EPOCH] = cursor.epoch
         if cursor.digest:
             hello[m.HELLO_DIGEST] = cursor.digest
         return hello
+
+    def _acknowledged_names(self) -> "list[list[int]]":
+        """Of reports under hello's journal id: of those before a change of it the hub has the names elsewhere, and
+        would take them for lost."""
+        return [row for row in self.journal.acknowledged() if row[1] >= self.journal.id_generation]
 
     def _welcomed(self, session: NodeSession, event: events.Welcomed, now_ms: int) -> None:
         welcome = event.welcome
@@ -353,6 +359,7 @@ class Node(Owner):
 
     def _snapshot_end(self, _session: NodeSession, _event: events.SnapshotEnd, now_ms: int) -> None:
         self._desired.snapshot_end(now_ms)
+        self.supervisor.keeps_unknown = False
 
     def _snapshot_offer(self, session: NodeSession, event: events.SnapshotOffer, _now_ms: int) -> None:
         self._desired.offered(session, event.epoch)

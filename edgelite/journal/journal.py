@@ -174,6 +174,11 @@ class Journal:
         return self._names.journal_id()
 
     @property
+    def id_generation(self) -> int:
+        """The first generation under this journal id."""
+        return self._names.id_generation()
+
+    @property
     def generation(self) -> int:
         return self._names.generation
 

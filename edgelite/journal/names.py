@@ -56,6 +56,9 @@ class Names:
     def journal_id(self) -> bytes:
         return self._ids[-1][1] if self._ids else bytes(8)
 
+    def id_generation(self) -> int:
+        return self._ids[-1][0] if self._ids else 0
+
     def journal_id_of(self, generation: int) -> bytes:
         found = self._ids[0][1]
         for first, journal_id in self._ids:

@@ -5,7 +5,8 @@ for each unit in the journal, written before a unit starts, when it has started,
 nothing is written.
 
 Until `restore` nothing is started, and what only the records know is stopped at the first `step` after it, so the
-desired workloads may be told before or after `restore`.
+desired workloads may be told before or after `restore`. While `keeps_unknown` it runs on instead: damage may have taken
+what desired it.
 """
 
 from edgelite.effects import AdoptUnit, RemoveWorkload, SignalUnit, StartUnit
@@ -78,6 +79,7 @@ class Supervisor:
         self._pull_failures: dict[bytes, int] = {}  # in a row, by digest
         self._restored = False
         self._orphans: list[Workload] = []  # known from records only; stopped at the next step
+        self.keeps_unknown = False
 
     # ---- what shall be
 
@@ -213,11 +215,8 @@ class Supervisor:
 
     def step(self, now_ms: int) -> "int | None":
         """Let deadlines pass, tell what changed; the next deadline."""
-        for workload in self._orphans:
-            if not workload.known:
-                workload.removed = True
-                self._reconcile(workload, now_ms)
-        self._orphans = []
+        if not self.keeps_unknown:
+            self._stop_orphans(now_ms)
         deadline_ms = None
         for name in sorted(self._units):
             due_ms = self._step_unit(self._units[name], now_ms)
@@ -225,6 +224,13 @@ class Supervisor:
                 deadline_ms = due_ms
         self._report(now_ms)
         return deadline_ms
+
+    def _stop_orphans(self, now_ms: int) -> None:
+        for workload in self._orphans:
+            if not workload.known and workload.uid in self._workloads:
+                workload.removed = True
+                self._reconcile(workload, now_ms)
+        self._orphans = []
 
     def summary(self) -> "list[dict[str, object]]":
         """One row for each unit, for the local status."""

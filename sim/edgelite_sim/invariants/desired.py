@@ -39,6 +39,7 @@ class DesiredStateIsReached(Invariant):
         self._wishes = Wishes()
         self._misbehaving = Troubles("misbehave")
         self._devices = Troubles("device")
+        self._stopped: set[tuple[str, str]] = set()  # (node, workload) that the agent ended and has not started since
         self._told: set[tuple[str, str]] = set()
 
     def begin(self, world: World) -> None:
@@ -68,7 +69,10 @@ class DesiredStateIsReached(Invariant):
         if what == "started":
             running[workload, unit] = now_ms
             self._latest[node, workload] = now_ms
-        elif not what.startswith("signalled"):
+            self._stopped.discard((node, workload))
+        elif what.startswith("signalled"):
+            self._stopped.add((node, workload))
+        else:
             running.pop((workload, unit), None)
 
     def answered(self, node: str, device: str, values: dict[str, object], now_ms: int) -> None:
@@ -126,6 +130,8 @@ class DesiredStateIsReached(Invariant):
             started_ms = self._latest.get((node, workload))
             if started_ms is None:
                 self._tell(node, workload, f"{workload} was never started, wanted since {since_ms} ms", now_ms)
+            elif (node, workload) in self._stopped and workload not in running:
+                self._tell(node, workload, f"{workload} was stopped, and is wanted since {since_ms} ms", now_ms)
             elif started_ms < since_ms:
                 self._tell(node, workload, f"{workload} runs as it was before it was changed at {since_ms} ms", now_ms)
         for workload in sorted(running):

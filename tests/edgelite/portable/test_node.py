@@ -496,3 +496,32 @@ def test_a_damaged_cursor_costs_a_snapshot_and_no_workload():
     lost = again.node._desired.__class__(again.node.journal, lambda *_: None).restore(False, again.now_ms)
     assert lost == ["segment 1: does not validate"]
     assert again.node.supervisor.summary()
+
+
+def test_damage_is_asked_about_until_the_hub_has_answered():
+    """The second start finds nothing damaged any more: what was is cleaned away."""
+    bench = live_bench()
+    for name in ("one", "two"):
+        put_workload(bench.hub, name)
+    bench.run(1100)
+    again = bench.restarted()
+    again.node._desired.restore(True, again.now_ms)
+    again.node.journal.write([("delete", 1, "1/" + workload_key("one"))])
+    again.node.journal.urgent()
+    again.node.journal.step(again.now_ms)
+    again._effects()
+    third = again.restarted()
+    assert third.node._desired.is_incomplete and third.node.supervisor.keeps_unknown
+    third.run(5000)
+    assert bench.hub.hellos[-1][m.HELLO_REVISION] == 0
+    assert third.node._desired.cursor.revision == 2
+    assert sorted(third.node.journal.keys(1)) == ["1/" + workload_key("one"), "1/" + workload_key("two")]
+
+
+def test_hello_tells_no_acknowledgement_of_another_journal_id():
+    bench = live_bench()
+    put_workload(bench.hub, "one")
+    bench.run(5000)
+    assert bench.node._hello(0)[m.HELLO_ACKNOWLEDGED]
+    bench.node.journal.new_journal_id()
+    assert bench.node._hello(0)[m.HELLO_ACKNOWLEDGED] == []

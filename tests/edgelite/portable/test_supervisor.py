@@ -340,6 +340,37 @@ def test_what_nobody_desires_any_more_after_an_agent_restart_is_stopped():
     assert bench.take_effects() == [("RemoveWorkload", "u1")]
 
 
+def test_what_only_the_records_know_runs_on_where_damage_may_have_taken_what_desired_it():
+    bench = Bench()
+    bench.run()
+    bench.restart()
+    bench.supervisor.restore(10)
+    bench.supervisor.keeps_unknown = True
+    assert bench.take_effects() == [("AdoptUnit", UNIT)]
+    bench.supervisor.step(10)
+    bench.supervisor.started(UNIT, IDENTITY, 11)
+    bench.supervisor.step(3_600_000)
+    assert bench.take_effects() == [] and bench.unit().state == RUNNING
+    bench.supervisor.set_desired(KEY, workload(), 3_600_001)
+    bench.supervisor.keeps_unknown = False
+    bench.supervisor.step(3_600_002)
+    assert bench.take_effects() == [] and bench.unit().restarts == 0
+
+
+def test_what_the_hub_does_not_know_either_is_stopped_when_it_has_told_all():
+    bench = Bench()
+    bench.run()
+    bench.restart()
+    bench.supervisor.restore(10)
+    bench.supervisor.keeps_unknown = True
+    bench.supervisor.step(10)
+    bench.supervisor.started(UNIT, IDENTITY, 11)
+    bench.take_effects()
+    bench.supervisor.keeps_unknown = False
+    bench.supervisor.step(12)
+    assert bench.take_effects() == [("SignalUnit", UNIT)]
+
+
 def test_what_changed_while_the_agent_was_away_is_started_in_its_new_form():
     bench = Bench()
     bench.run()
