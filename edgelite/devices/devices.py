@@ -48,10 +48,13 @@ class Devices:
         self._is_linked = False
         self._link_ms: int | None = None  # since when it is so
         self._hub_loss: HubLoss | None = None
+        self._due_ms: int | None = None  # the last step's deadline
+        self._is_stirred = True  # something came since then: a step has work before its deadline too
 
     def set_desired(self, key: str, device: "dict[int, object] | None", now_ms: int) -> None:
         """Take on, change or (None) drop the device `key`, "namespace/name". A configuration that does not hold
         makes this device unhealthy and disturbs no other."""
+        self._is_stirred = True
         if device is None:
             self._drop(key, now_ms)
             return
@@ -84,6 +87,7 @@ class Devices:
         if is_live == self._is_linked and self._link_ms is not None:
             return
         self._is_linked = is_live
+        self._is_stirred = True
         self._link_ms = now_ms
         if is_live:
             for device in self._devices.values():
@@ -101,10 +105,19 @@ class Devices:
             self._hub_loss = HubLoss(self._context)
 
     def step(self, now_ms: int) -> "int | None":
-        """Take results, start what is due; the next deadline in ms, None when only input can change anything."""
-        self._lines.step(now_ms)
+        """Take results, start what is due; the next deadline in ms, None when only input can change anything. Most
+        events of a node are none of its devices': then nothing is looked at."""
+        is_stirred = self._lines.take_stirred(now_ms) or self._is_stirred
+        if is_stirred or (self._due_ms is not None and now_ms >= self._due_ms) or self._take_results(now_ms):
+            self._is_stirred = False
+            self._due_ms = self._step(now_ms)
+        return self._due_ms
+
+    def _step(self, now_ms: int) -> "int | None":
+        number = self._last_number
+        lines_ms = self._lines.step(now_ms)
         self._take_results(now_ms)
-        self._take_changed_lines(now_ms)
+        is_changed = self._take_changed_lines(now_ms)
         deadline_ms: int | None = None
         if self._hub_loss is not None:
             devices = [device for device in self._devices.values() if device.has_fail_safe]
@@ -112,6 +125,8 @@ class Devices:
             deadline_ms = self._hub_loss.step(devices, self._is_linked, since_ms, now_ms)
         for device in self._devices.values():
             deadline_ms = earlier(deadline_ms, device.step(now_ms))
+        if number == self._last_number and not is_changed:
+            return earlier(deadline_ms, lines_ms)  # nothing was asked for since the lines said when they are due
         if self._take_results(now_ms):  # a bus may answer at once, for a unit that it knows to be silent
             for device in self._devices.values():
                 deadline_ms = earlier(deadline_ms, device.step(now_ms))
@@ -149,18 +164,21 @@ class Devices:
         cannot be; docs/twins.md, whose word counts when."""
         from edgelite.devices.access import want_locally
 
+        self._is_stirred = True
         want_locally(self._devices.get(key), key, name, text, now_ms)
 
     def report_locally(self, key: str, name: str, text: str, now_ms: int) -> None:
         """A value of a device whose driver is a local program (`protocolName: mapper`)."""
         from edgelite.devices.access import report_locally
 
+        self._is_stirred = True
         report_locally(self._devices.get(key), key, name, text, now_ms)
 
     def state_locally(self, key: str, state: str, now_ms: int) -> None:
         """The state of such a device: online, ok, offline, unhealthy, unknown."""
         from edgelite.devices.access import state_locally
 
+        self._is_stirred = True
         state_locally(self._devices.get(key), key, state, now_ms)
 
     def _drop(self, key: str, now_ms: int) -> None:
@@ -214,10 +232,13 @@ class Devices:
             results = self._lines.results(now_ms)
         return had_results
 
-    def _take_changed_lines(self, now_ms: int) -> None:
-        for line, lost in self._lines.take_changed():
+    def _take_changed_lines(self, now_ms: int) -> bool:
+        """True where there were any."""
+        changed = self._lines.take_changed()
+        for line, lost in changed:
             for device in self._devices.values():
                 if device.line is line and lost:
                     device.lose(lost, now_ms)
                 elif device.line is line:
                     device.restart(now_ms)
+        return len(changed) > 0

@@ -135,9 +135,11 @@ class Line(Channel):
     # ---- the port's side
 
     def opened(self, now_ms: int) -> None:
+        self._lines.is_stirred = True
         self._call("opened", now_ms, now_ms)
 
     def received(self, data: "bytes | memoryview", now_ms: int) -> None:
+        self._lines.is_stirred = True
         self._call("received", now_ms, data, now_ms)
 
     def data_to_send(self, size_bytes_max: int) -> bytes:
@@ -147,9 +149,12 @@ class Line(Channel):
         if not isinstance(data, (bytes, bytearray)) or len(data) > size_bytes_max:
             self._fail("data_to_send", TypeError("gave %s for %d bytes" % (shown(data), size_bytes_max)), 0)
             return b""
+        if data:
+            self._lines.is_stirred = True
         return bytes(data)
 
     def closed(self, reason: str, now_ms: int) -> None:
+        self._lines.is_stirred = True
         self.is_asked = False
         self.is_closing = False
         self._reopen_ms = now_ms + REOPEN_MS
@@ -244,6 +249,7 @@ class Line(Channel):
             return None
 
     def _fail(self, method: str, error: BaseException, now_ms: int) -> None:
+        self._lines.is_stirred = True
         now_ms = max(now_ms, self._lines.now_ms)  # not all calls of a port tell the time
         self.bus = None
         is_told = isinstance(error, ConfigurationError) and method == "make_bus"  # by the guard already
@@ -308,8 +314,10 @@ class Lines:
     ) -> None:
         self._programs = programs
         self.emit = emit
+        self.is_stirred = False  # something came on a line, or left it
+        self._rests = True  # False where a driver has more ways in than its line
         self.random_bytes = random_bytes
-        self.now_ms = 0  # of the last step
+        self.now_ms = 0  # when it was asked last
         self._lines: dict[tuple[str, object], Line] = {}
 
     def acquire(self, driver: "Any", protocol: object, now_ms: int = 0) -> Line:
@@ -322,6 +330,8 @@ class Lines:
             raise ConfigurationError("protocol", fault_text(driver.NAME, "target", error)) from error
         if line is None:
             line = Line(self, key, driver, target)
+            if target[0] == "driver" or hasattr(driver, "make_server"):
+                self._rests = False
             if target[0] == "driver" and self._programs is not None:
                 program = self._programs().make(driver.NAME, driver.driver)
                 if program is not None:
@@ -329,6 +339,12 @@ class Lines:
             self._lines[key] = line
         line.users += 1
         return line
+
+    def take_stirred(self, now_ms: int) -> bool:
+        """Whether a step may have work though no deadline has come."""
+        self.now_ms = now_ms
+        is_stirred, self.is_stirred = self.is_stirred, False
+        return is_stirred or not self._rests
 
     def release(self, line: Line, now_ms: int = 0) -> None:
         line.users -= 1

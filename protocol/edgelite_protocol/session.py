@@ -174,8 +174,9 @@ class Session:
             self._put_control({m.TYPE: m.PONG, 1: self._pong})
             self._pong = None
         for stream, window in self._windows.items():
-            self._grant(stream, window)
-        for bulk in self._streams.all():
+            if window.owed_bytes:
+                self._grant(stream, window)
+        for bulk in self._streams.all() if self._streams.is_any() else ():
             if bulk.window is not None and bulk.state != CLOSING:
                 self._grant(bulk.number, bulk.window)
 

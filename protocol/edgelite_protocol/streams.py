@@ -120,6 +120,9 @@ class Streams:
     def forget(self, number: int) -> None:
         self._streams.pop(number, None)
 
+    def is_any(self) -> bool:
+        return bool(self._streams)
+
     def all(self) -> "list[Stream]":
         return list(self._streams.values())
 
