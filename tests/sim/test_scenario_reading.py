@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgelite_sim import faults
-from edgelite_sim.scenario import Scenario, ScenarioError, check, library, load, read_text, to_toml
+from edgelite_sim.scenario import Scenario, ScenarioError, check, library, load, read_text, reference, to_toml
 from edgelite_sim.scenario.model import ExpectPart, FaultPart, FleetPart, HubPart, WorkloadPart
+from edgelite_sim.world import behaviour
 from edgelite_sim.written import fields, units
 from edgelite_sim.written.places import Places
 
@@ -292,3 +293,22 @@ def test_a_scenario_made_by_hand_is_checked_too() -> None:
     scenario = Scenario("by hand", 1000, fleets=[FleetPart("a", profile="none")])
     with pytest.raises(ScenarioError, match="no profile 'none'"):
         check(scenario)
+
+
+def page() -> str:
+    return (Path(__file__).parents[2] / "docs" / "simulator.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", reference.tables())
+def test_the_page_has_the_tables_of_the_code(name: str) -> None:
+    """`python -m edgelite_sim.scenario.reference` prints what belongs there."""
+    assert reference.tables()[name].split("\n\n", 1)[-1] in page()
+
+
+def test_the_page_names_every_behaviour_of_a_simulated_process() -> None:
+    assert [name for name in behaviour.NAMES if f"`sim {name}" not in page()] == []
+
+
+def test_the_scenario_of_the_page_holds_together() -> None:
+    text = next(piece for piece in page().split("```toml\n")[1:] if piece.startswith("name = ")).split("```")[0]
+    assert read_text(text).nodes() == ["shop-1", "shop-2"]

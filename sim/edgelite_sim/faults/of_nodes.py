@@ -142,7 +142,7 @@ KINDS = (
         "flash-full",
         "node",
         "Others on the machine fill its file system: writes of the agent fail for want of space.",
-        (Field("free", "size", "what is left", 0, minimum=0, maximum=1 << 30), lasting()),
+        (Field("free", "size", "what is left", 0, minimum=0, maximum=10**9), lasting()),
         flash_full,
         "space",
     ),
@@ -208,7 +208,7 @@ KINDS = (
         "Memory runs out: the kernel kills the largest process.",
         (
             Field("kills", "text", "whom it finds", "workload", choices=("workload", "agent")),
-            Field("free", "size", "what workloads may have together", 4 << 20, minimum=0, maximum=1 << 40),
+            Field("free", "size", "what workloads may have together", 4_000_000, minimum=0, maximum=10**12),
             lasting(60_000),
         ),
         memory_pressure,

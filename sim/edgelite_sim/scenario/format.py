@@ -54,7 +54,7 @@ FLEET = (
         minimum=0,
         maximum=1000,
     ),
-    Field("flash_bytes", "size", "of the file system that the journal is on; 0: 64 MiB", 0, minimum=0, maximum=1 << 40),
+    Field("flash_bytes", "size", "of the file system that the journal is on; 0: 64 MiB", 0, minimum=0, maximum=10**12),
     Field("settings", "table", "lines of agent.conf, such as telemetry_bytes_max", {}),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-BYTES = {"B": 1, "kB": 1000, "KiB": 1024, "MB": 1_000_000, "MiB": 1 << 20, "GB": 10**9, "GiB": 1 << 30}
+BYTES = {"B": 1, "kB": 1000, "KiB": 1024, "MB": 1_000_000, "MiB": 1 << 20, "GB": 10**9, "GiB": 1 << 30, "TB": 10**12}
 
 DURATION_EXAMPLES = "write a duration such as 500ms, 90s, 1h30m or 2d"
 SIZE_EXAMPLES = "write a size such as 300 B, 100 kB or 2 MiB"
@@ -31,13 +31,13 @@ def duration_text(value_ms: int) -> str:
 
 
 def size_bytes(text: str) -> int | None:
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(B|kB|KiB|MB|MiB|GB|GiB)\s*", text)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(B|kB|KiB|MB|MiB|GB|GiB|TB)\s*", text)
     return round(float(match[1]) * BYTES[match[2]]) if match else None
 
 
 def size_text(value_bytes: float) -> str:
     """For people: 1.2 MB."""
-    for unit in ("GB", "MB", "kB"):
+    for unit in ("TB", "GB", "MB", "kB"):
         if value_bytes >= BYTES[unit]:
             return f"{value_bytes / BYTES[unit]:.3g} {unit}"
     return f"{value_bytes:.0f} B"
