@@ -164,6 +164,7 @@ def test_pages_that_were_forgotten_twice_are_what_the_medium_had_at_first() -> N
     bench.flash.cut(Random(1), "kept")
     assert bench.flash.read("b", 0, 6) == b"synced"
     assert bench.flash.size_bytes("a") == 512
+    assert bench.flash._forgotten == {}
 
 
 def test_names_outlive_a_failed_sync() -> None:
@@ -325,6 +326,16 @@ def test_power_may_go_at_any_write_and_nothing_gets_there_behind_it() -> None:
     assert bench.after_cut("kept") == b"13nced"
     bench.flash.write("a", 2, b"5")
     assert cuts == [before + 3], "it is for once"
+
+
+def test_power_that_goes_before_that_write_goes_once() -> None:
+    bench = Bench()
+    cuts: list[str] = []
+    bench.flash.cut_at_write(2, lambda: cuts.append("cut"))
+    bench.after_cut()
+    for _ in range(3):
+        bench.flash.write("a", 0, b"x")
+    assert cuts == []
 
 
 def test_the_write_at_which_power_goes_may_be_torn() -> None:

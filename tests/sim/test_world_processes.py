@@ -107,6 +107,14 @@ def test_a_start_that_was_given_up_never_comes_up_for_a_workload_that_is_gone() 
     assert machine.told == []
 
 
+def test_a_start_that_was_given_up_for_good_is_told_nothing_more() -> None:
+    machine = Machine()
+    machine.desire(workload("sim", "starts-slowly", "--after", "20s", policy="Never"))
+    machine.run(60_000)
+    assert machine.state() == "failed"
+    assert since_last(machine) == ["started"], "a keeper that was slow starts it all the same"
+
+
 def test_children_are_counted_and_end_with_their_parent() -> None:
     machine = running("sim", "forks", "--children", "50", policy="Never")
     assert machine.processes.process_count() == 52
@@ -193,6 +201,25 @@ def test_a_fault_of_one_workload_leaves_the_others_alone() -> None:
     assert [each.workload for each in machine.processes.running()] == ["default/other"]
 
 
+def test_a_program_may_vanish_and_come_back() -> None:
+    machine = running()
+    machine.processes.misbehave(WORKLOAD, "missing")
+    machine.processes.kill(UNIT)
+    machine.run(10)
+    assert machine.status()[STATUS_CONTAINER_REASON] == "CommandNotFound"
+    machine.processes.behave()
+    machine.until(lambda: machine.state() == "running")
+
+
+def test_what_is_ending_ends_whatever_it_is_told_to_do_now() -> None:
+    machine = running("sim", "ends-slowly", "--after", "4s")
+    machine.desire(None)
+    machine.run(1000)
+    machine.processes.misbehave(WORKLOAD, "ignores-sigterm")
+    machine.until(machine.told_gone)
+    assert machine.signals == [15]
+
+
 def test_where_memory_runs_out_the_largest_go() -> None:
     machine = running("sim", "eats", "--memory", "64MiB", policy="Never")
     for number, size in ((2, "100MiB"), (3, "32MiB")):
@@ -226,6 +253,22 @@ def test_who_is_killed_from_outside_is_told_so() -> None:
     machine.run(1)
     assert machine.state() == "failed"
     assert machine.status()[STATUS_CONTAINER_SIGNAL] == 9
+
+
+def test_what_was_killed_does_not_end_again_at_its_own_time() -> None:
+    machine = running("sim", "exits", "--after", "20m", "--code", "1")
+    machine.run(600_000)
+    machine.processes.kill(UNIT)
+    machine.run(900_000)
+    assert machine.state() == "running"
+    assert since_last(machine) == ["started", "killed", "started"]
+    assert machine.row()["restarts"] == 1
+
+
+def test_an_end_that_was_told_is_kept_no_longer() -> None:
+    machine = running("sim", "exits", "--after", "1s", policy="Never")
+    machine.until(lambda: machine.state() == "completed")
+    assert machine.processes._processes == {}
 
 
 def test_without_its_shim_nobody_knows_how_it_ended() -> None:
@@ -300,6 +343,15 @@ def test_another_process_is_not_taken_for_the_one_that_was_recorded() -> None:
     assert since_last(machine) == ["started", "killed", "started"]
 
 
+def test_an_agent_hears_of_no_process_that_it_never_asked_for() -> None:
+    machine = running()
+    machine.journal.values.clear()
+    machine.restart()
+    machine.processes.kill(UNIT)  # it would be a completion for a unit that there is not
+    machine.run(1000)
+    assert machine.supervisor.summary() == []
+
+
 def test_an_agent_that_hangs_hears_of_nothing_until_it_goes_on() -> None:
     machine = running(policy="Never")
     machine.processes.hold()
@@ -312,12 +364,12 @@ def test_an_agent_that_hangs_hears_of_nothing_until_it_goes_on() -> None:
 
 
 def test_what_an_agent_that_hung_would_have_heard_waits_for_the_next_one() -> None:
-    machine = running(policy="Never")
+    machine = running()
     machine.processes.hold()
     machine.processes.kill(UNIT)
     machine.restart()
-    machine.desire(workload("sim", "runs", policy="Never"))
-    machine.run(10)
+    machine.desire(workload("sim", "runs"))
+    machine.until(lambda: machine.state() == "running")
     assert machine.end() == "killed by signal 9"
 
 

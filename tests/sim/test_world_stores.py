@@ -85,6 +85,20 @@ def test_a_log_is_bounded_and_a_slow_reader_skips_what_is_gone() -> None:
     assert read(logs, 1) == "line 19999\n"
 
 
+def test_a_reader_that_keeps_up_misses_nothing_and_reads_nothing_twice() -> None:
+    logs = LogStore()
+    logs.begin(UNIT)
+    reader = logs.open("u1", "main", -1, False, 0)
+    wanted = b""
+    found = b""
+    for number in range(5000):
+        line = b"line %d\n" % number
+        logs.write(UNIT, line)
+        wanted += line
+        found += reader.read(100)
+    assert found == wanted
+
+
 def test_logs_of_many_units_are_bounded() -> None:
     logs = LogStore()
     for number in range(LOGS_MAX + 10):

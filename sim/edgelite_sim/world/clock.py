@@ -42,10 +42,8 @@ class NodeClock:
         if not self._ppm:
             return max(self._queue.now_ms, self._base_queue_ms + wanted_ms)
         queue_ms = wanted_ms * MILLION // (MILLION + self._ppm)
-        while self._passed_ms(queue_ms) < wanted_ms:
+        while self._passed_ms(queue_ms) < wanted_ms:  # rounded down it may be too early, never too late
             queue_ms += 1
-        while self._passed_ms(queue_ms - 1) >= wanted_ms:
-            queue_ms -= 1
         return max(self._queue.now_ms, self._base_queue_ms + queue_ms)
 
     def unix_ms(self) -> int:

@@ -249,7 +249,6 @@ class SimFlash(MemoryStorage):
 
         def changed() -> None:
             if self.operations >= at:
-                self.after_change = None
                 self._is_off = True
                 call()
 
@@ -305,13 +304,11 @@ class SimFlash(MemoryStorage):
         return flipped
 
     def _durable_spans(self, name: str) -> Iterator[tuple[str, int, int]]:
-        """(name, start, end) of what the file holds, up to its last data, apart from what was written, and from a file
-        that got its name, since the last sync."""
+        """(name, start, end) of what the file holds, up to its last data, apart from what was written since the last
+        sync."""
         taken = []
         operations: list[Operation] = self._unsynced
         for kind, changed, argument, data in operations:
-            if (kind == "create" and changed == name) or (kind == "rename" and argument == name):
-                return
             if kind == "write" and changed == name:
                 taken.append((argument, argument + len(data)))
         start = 0
