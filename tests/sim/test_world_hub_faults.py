@@ -137,6 +137,25 @@ def test_a_crash_point_that_there_is_not_is_refused() -> None:
         Setting().hub.crash_at("sometime")
 
 
+def test_a_fleet_that_is_dropped_at_once_comes_back_and_sends_what_it_kept() -> None:
+    setting = Setting()
+    nodes = [metered(setting, f"n{number}") for number in range(60)]
+    for node in nodes:
+        node.connect()
+    setting.run()
+    for node in nodes:
+        node.report(1)
+    setting.hub.drop_links()
+    setting.run()
+    assert not any(node.session for node in nodes)
+    assert setting.hub.process is not None and setting.hub.process.fleet.connected() == []
+    for node in nodes:
+        assert node.connect()
+    setting.run()
+    assert not any(node.waiting for node in nodes)
+    assert [len(setting.hub.samples(f"default/meter-{node.name}")) for node in nodes] == [1] * 60
+
+
 # ---- backups and other stores
 
 

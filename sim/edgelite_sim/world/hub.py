@@ -257,6 +257,11 @@ class SimHub:
     def mend_clock(self) -> None:
         self.set_clock(self._start_unix_ms + self._queue.now_ms)
 
+    def drop_links(self) -> None:
+        """Every link is reset while the hub runs on, as when its network restarts: the whole fleet comes back."""
+        if self._process is not None:
+            self._process.drop_links()
+
     def backup(self) -> Backup:
         return Backup(self.unix_ms, self._memory().copy(), self.artifacts.copy(), self.authority)
 

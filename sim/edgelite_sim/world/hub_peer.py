@@ -88,6 +88,11 @@ class HubPeer:
         self.is_reset = not self.is_closed
         self._close()
 
+    def reset(self) -> None:
+        """The link is cut under both ends."""
+        self.is_reset = True
+        self.lost()
+
     def refuse(self, code: str, text: str) -> None:
         self._link.refuse(code, text, self._process.now_ms)
         self.pump()

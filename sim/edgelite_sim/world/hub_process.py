@@ -84,6 +84,10 @@ class HubProcess:
         for observer in self._around.observers:
             observer.acknowledged(node, self._around.name, lane, generation, sequence, self.queue.now_ms)
 
+    def drop_links(self) -> None:
+        for peer in list(self._peers):
+            peer.reset()
+
     # ---- its end
 
     def dismiss(self) -> None:
