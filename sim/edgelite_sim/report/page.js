@@ -2,7 +2,7 @@
 // Zooming, what is under the pointer, and the filter of nodes. All is drawn already; without this the page only holds still.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const UNITS = 100000, TICKS = 12, LANE = 14, MARKS = 12, MIN_SPAN_MS = 1000;
+  const UNITS = 100000, LANE = 14, MARKS = 12, MIN_SPAN_MS = 1000;
   const SECOND = 1000, MINUTE = 60000, HOUR = 3600000, DAY = 86400000;
   const all = (selector, root) => [...(root || document).querySelectorAll(selector)];
   const drawings = all("svg.t"), plots = all(".plot"), flags = all("[data-at]");
@@ -39,7 +39,8 @@
   const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
   function ticks() {
-    const step = steps.find((one) => (to - from) / one <= TICKS) || steps.at(-1), found = [];
+    const room = Math.min(12, Math.max(2, Math.floor(document.querySelector(".ticks").clientWidth / 70)));
+    const step = steps.find((one) => (to - from) / one <= room) || steps.at(-1), found = [];
     if (step >= 30 * DAY) {
       const skip = Math.round(step / (30 * DAY)), start = new Date(data.start);
       for (let month = start.getUTCMonth(); ; month += skip) {
@@ -116,6 +117,9 @@
       document.getElementById("timeline").focus({ preventScroll: true });
     });
   }
+
+  addEventListener("resize", () => show(from, to));
+  addEventListener("beforeprint", actions.all);
 
   // ---- what is under the pointer
 
@@ -258,4 +262,5 @@
   }
   filter.addEventListener("input", choose);
   troubled.addEventListener("change", choose);
+  show(0, data.span);
 })();

@@ -21,6 +21,7 @@ FAULTS = 22
 SPARK = 24
 HEAT_HEIGHT_MAX = 420
 HEAT_ROW_MAX = 12
+NAMED_ROW = 9  # a row as high as this has room for its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,11 @@ def _heat(contents: Contents) -> str:
     times_ms = [one.time_ms for one in contents.recording.verdicts if not one.passed]
     shapes.violations(times_ms, row_height * len(heat.rows), contents.recording.span_ms, over)
     drawn = shapes.heat(heat, row_height, over)
-    return _row("heat-row", f"{label}</small><small class=scale>{scale}</small>", drawn, "", "heat")
+    names = ""
+    if row_height >= NAMED_ROW:
+        style = f"height:{row_height}px;line-height:{row_height}px"
+        names = "".join(f'<span class="row-name" style="{style}">{escape(name)}</span>' for name, _ in heat.rows)
+    return _row("heat-row", f"{label}</small><small class=scale>{scale}</small>", drawn, names, "heat")
 
 
 def _node(contents: Contents, at: int) -> str:

@@ -48,13 +48,15 @@ LOOK_NAMES = {
     "ok": "as it should be",
     "silent": "silent, no session",
     "oneway": "one way only",
-    "bad": "refused, crashed, failed",
+    "bad": "refused, crashed, failed, hub down",
     "dark": "no power",
 }
 
 
 def look(lane: str, state: str) -> str:
     found = LOOKS.get(state, "bad")
+    if lane == "hub" and state == "stopped":
+        return "bad"
     # That a session is away is most often no fault of its own.
     return "silent" if lane == "session" and found in ("bad", "dark") else found
 

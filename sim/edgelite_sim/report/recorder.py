@@ -5,6 +5,7 @@ A year of one node is a million events, so each costs an index into an array and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -184,7 +185,7 @@ class Recorder(Observer):
             expectations=[Expectation(*one) for one in outcome.expectations],
             width_ms=self._grid.width_ms,
             gauge_width_ms=self._gauge_grid.width_ms,
-            nodes=[self._record(name, one) for name, one in sorted(self._nodes.items())],
+            nodes=[self._record(name, one) for name, one in sorted(self._nodes.items(), key=_counting)],
             hubs={name: self._lane(track) for name, track in sorted(self._hubs.items())},
             marks=self._marks.all(),
             mark_counts=self._marks.counts,
@@ -234,6 +235,12 @@ class Recorder(Observer):
             if running:
                 running.clear()
                 self._change(one.workloads[workload], "lost power", now_ms)
+
+
+def _counting(item: tuple[str, _Node]) -> list[tuple[int, str]]:
+    """node-2 before node-10."""
+    parts = re.split(r"(\d+)", item[0])
+    return [(int(part), "") if part.isascii() and part.isdigit() else (-1, part) for part in parts]
 
 
 def _news(before: dict[str, object] | None, values: dict[str, object]) -> int:
