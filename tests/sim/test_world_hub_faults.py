@@ -282,15 +282,39 @@ def test_a_store_that_cannot_be_written_ends_sessions_and_heals() -> None:
     assert values(setting) == [1] and not node.waiting
 
 
-def test_a_hub_whose_store_cannot_be_written_does_not_start() -> None:
+def test_a_hub_whose_store_cannot_be_written_starts_once_it_can() -> None:
     setting, _ = connected()
     setting.hub.crash()
     setting.hub.faults.store_error = "no space left on device"
     setting.hub.start()
+    setting.run(12_000)
     assert not setting.hub.is_up
+    assert len(setting.lines("cannot start: no space left on device")) == 3
     setting.hub.faults.store_error = ""
-    setting.hub.start()
+    setting.run(5_000)
     assert setting.hub.is_up
+
+
+def test_a_hub_that_cannot_start_and_is_stopped_stays_down() -> None:
+    setting, _ = connected()
+    setting.hub.crash()
+    setting.hub.faults.store_error = "no space left on device"
+    setting.hub.start()
+    setting.hub.stop()
+    setting.hub.faults.store_error = ""
+    setting.run(60_000)
+    assert not setting.hub.is_up
+
+
+def test_what_a_stopped_hub_still_had_to_write_never_reaches_a_restored_store() -> None:
+    setting, node = connected()
+    backup = setting.hub.backup()
+    setting.hub.faults.store_ms = 200
+    node.report(1)
+    setting.hub.stop()
+    setting.hub.restore(backup)
+    setting.run()
+    assert values(setting) == []
 
 
 @pytest.mark.parametrize("unix_ms", [0, 4_000_000_000_000])

@@ -33,13 +33,14 @@ from edgelite_sim.world.hub_peer import HubPeer
 from edgelite_sim.world.hub_process import GOODBYE_MS, HubProcess
 from edgelite_sim.world.hub_store import HubStore, Surroundings
 from edgelite_sim.world.observer import Observer
-from edgelite_sim.world.queue import EventQueue
+from edgelite_sim.world.queue import Event, EventQueue
 from edgelite_sim.world.trace import Trace
 
 Objects = list[Object]  # `list` inside the class is its method
 
 START_UNIX_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 SAMPLES_ALL = 1 << 40
+RESTART_MS = 5_000
 OFFSET_MS_MAX = 1 << 31  # a monotonic clock begins anywhere: nothing may rely on one of an earlier start
 
 __all__ = ["Backup", "HubPeer", "SimHub"]
@@ -89,6 +90,7 @@ class SimHub:
         self._key_box = KeyBox(draw.randbytes(KEY_BYTES), draw.randbytes)
         self._store = HubStore(self._around, store if store is not None else MemoryStore(), self.faults)
         self._process: HubProcess | None = None
+        self._again: Event | None = None  # a start that failed is tried again
         self._leaving: Callable[[], None] = _nobody  # ends the process that says its goodbyes
         self._begin_anew(self.authority)
 
@@ -120,11 +122,10 @@ class SimHub:
     # ---- life
 
     def start(self) -> None:
-        """It stays down, with a line in its log, where its store cannot be written: as a service would, whoever started
-        it tries again."""
+        """Where its store cannot be written it says so and tries again, as a service does that is restarted."""
         if self._process is not None:
             raise MisuseError(f"{self.name} runs already")
-        self._leaving()
+        self._end_former()
         offset_ms = self._draw.randrange(OFFSET_MS_MAX)
         try:
             self._process = HubProcess(
@@ -132,11 +133,13 @@ class SimHub:
             )
         except (PlatformError, CorruptionError) as error:
             self._log(f"cannot start: {error}")
+            self._again = self._queue.after(RESTART_MS, self.start)
             return
         self._tell("started")
 
     def stop(self) -> None:
         """Say goodbye to the nodes, then end; a connection that has not taken its goodbye by then is cut."""
+        self._end_former()
         if self._process is not None:
             process, self._process = self._process, None
             self._leaving = process.kill
@@ -146,7 +149,14 @@ class SimHub:
 
     def crash(self) -> None:
         """The process dies between two transactions; its connections are reset."""
+        self._end_former()
         self._died("between transactions")
+
+    def _end_former(self) -> None:
+        """Nothing of an earlier life goes on: no goodbyes that are still said, no start that is tried again."""
+        self._leaving()
+        if self._again is not None:
+            self._again.cancel()
 
     def crash_at(self, point: str, transaction: int | None = None, operation: int = 1) -> None:
         """At a point of a transaction (hub_faults.py): the next one, or the one of that number."""
