@@ -11,6 +11,11 @@ import pytest
 import runtime
 from house_files import ROOM_FOLDERS, ROOT, all_room_files, module_of, portable_core_files, portable_port_files
 
+# Beside their room, to be found by whoever looks for them; packages of their own in a wheel.
+DATA_FOLDERS = {
+    ROOT / "sim" / "scenarios": "edgelite_sim/scenarios",
+    ROOT / "sim" / "devices": "edgelite_sim/device_files",
+}
 ROOM_PARENTS = [str(folder.parent) for folder in ROOM_FOLDERS.values()]
 # Modules that run something when imported, by design.
 NOT_IMPORTED = ("__main__",)
@@ -73,7 +78,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         (source / name).write_bytes((ROOT / name).read_bytes())
-    for folder in (*ROOM_FOLDERS.values(), ROOT / "vendoring", ROOT / "sim" / "scenarios"):
+    for folder in (*ROOM_FOLDERS.values(), ROOT / "vendoring", *DATA_FOLDERS):
         copy_room(folder, source / folder.relative_to(ROOT))
     output = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(output), str(source)]
@@ -102,9 +107,9 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
     assert modules == expected
     assert {f"{room}/py.typed" for room in ROOM_FOLDERS} <= names
     assert {"edgelite/vendored/umqtt.py", "edgelite/vendored/umqtt.LICENSE"} <= names
-    scenarios = ROOT / "sim" / "scenarios"
-    files = [path.relative_to(scenarios) for path in scenarios.rglob("*") if path.is_file()]
-    assert {f"edgelite_sim/scenarios/{path}" for path in files} <= names
+    for folder, package in DATA_FOLDERS.items():
+        files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+        assert {f"{package}/{path}" for path in files} <= names
 
 
 def test_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
