@@ -9,6 +9,7 @@ from typing import Protocol
 
 from edgelite_hub import telemetry
 from edgelite_hub.artifacts import wanted_digests
+from edgelite_hub.clock_trust import ClockTrust
 from edgelite_hub.model.objects import NODES, name_of
 from edgelite_hub.settings import Settings
 from edgelite_hub.store.contract import Transaction
@@ -37,6 +38,8 @@ class Maintenance:
         self._due_ms: int | None = None  # monotonic; None before the first time
         self._next: Work | None = None
         self._trimmed = 0
+        self._trust = ClockTrust(unix_ms, log)
+        self._may_judge_age = False
 
     def deadline_ms(self) -> int | None:
         return self._due_ms
@@ -44,7 +47,7 @@ class Maintenance:
     def next_work(self, now_ms: int) -> Work | None:
         if self._due_ms is None or now_ms >= self._due_ms:
             self._due_ms = now_ms + self._settings.maintenance_ms
-            self._next = Work(self._trim, self._has_trimmed, failed=self._failed)
+            self._next = Work(partial(self._trim, now_ms), self._has_trimmed, failed=self._failed)
         work, self._next = self._next, None
         return work
 
@@ -55,8 +58,9 @@ class Maintenance:
 
     # ---- one step after the other
 
-    def _trim(self, transaction: Transaction) -> tuple[int, list[str]]:
-        trimmed = telemetry.trim(transaction, self._settings, self._unix_ms())
+    def _trim(self, now_ms: int, transaction: Transaction) -> tuple[int, list[str]]:
+        self._may_judge_age = self._trust.look(transaction, now_ms)
+        trimmed = telemetry.trim(transaction, self._settings, self._unix_ms() if self._may_judge_age else None)
         return trimmed, [name_of(node) for node in transaction.list(NODES)]
 
     def _has_trimmed(self, result: tuple[int, list[str]], now_ms: int) -> None:
@@ -76,7 +80,7 @@ class Maintenance:
             transaction.feed_compact(node, self._settings.feed_keep)
 
     def _collect(self, wanted: set[str], now_ms: int) -> None:
-        removed = self._artifacts.collect(wanted, self._unix_ms())
+        removed = self._artifacts.collect(wanted, self._unix_ms()) if self._may_judge_age else []
         if self._trimmed or removed:
             self._log(f"maintenance: {self._trimmed} samples and {len(removed)} artifact files let go")
 

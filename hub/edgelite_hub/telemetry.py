@@ -66,9 +66,10 @@ def _is_known(transaction: Transaction, device: str) -> bool:
     return bool(transaction.samples(device, None, None, None, 1))
 
 
-def trim(transaction: Transaction, settings: Settings, now_ms: int) -> int:
-    """Let go what is too old or too much; how many samples."""
-    return transaction.trim_samples(now_ms - settings.telemetry_retention_ms, settings.telemetry_rows_max)
+def trim(transaction: Transaction, settings: Settings, now_ms: int | None) -> int:
+    """Let go what is too old or too much; how many samples. None: nobody knows what is old."""
+    before_ms = 0 if now_ms is None else now_ms - settings.telemetry_retention_ms
+    return transaction.trim_samples(before_ms, settings.telemetry_rows_max)
 
 
 def _item(sample: Sample) -> Object:

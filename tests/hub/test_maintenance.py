@@ -31,10 +31,16 @@ class Hub:
         self.store = MemoryStore()
         self.files = Files()
         self.log: list[str] = []
-        self.maintenance = Maintenance(SETTINGS, self.files, lambda: NOW_UNIX_MS, self.log.append)
+        self.clock_ms = NOW_UNIX_MS  # at the start of the monotonic clock
+        self.now_ms = 0
+        self.begin()
+
+    def begin(self) -> None:
+        self.maintenance = Maintenance(SETTINGS, self.files, lambda: self.clock_ms + self.now_ms, self.log.append)
 
     def run(self, now_ms: int, error: Exception | None = None) -> int:
         """How many works there were; the first of them fails with `error`."""
+        self.now_ms = now_ms
         count = 0
         while (work := self.maintenance.next_work(now_ms)) is not None:
             count += 1
@@ -65,20 +71,72 @@ def sample(time_ms: int) -> Sample:
     return Sample("n1", "default/d", "power", time_ms, 1, 1)
 
 
-def test_what_has_a_bound_is_trimmed_at_once_and_then_in_its_time() -> None:
+def sampled(hub: Hub, *times_ms: int) -> None:
+    hub.store.transact(lambda tx: tx.add_samples([sample(time_ms) for time_ms in times_ms]))
+
+
+def times(hub: Hub) -> list[int]:
+    return [one.time_ms for one in hub.store.read(lambda tx: tx.samples("default/d", None, None, None, 9))]
+
+
+def test_what_has_a_bound_is_trimmed_each_time() -> None:
     hub = Hub()
-    old_ms = NOW_UNIX_MS - SETTINGS.telemetry_retention_ms - 1
     hub.add_node("n1", 9)
-    hub.store.transact(lambda tx: tx.add_samples([sample(old_ms), sample(NOW_UNIX_MS - DAY_MS)]))
+    sampled(hub, NOW_UNIX_MS, NOW_UNIX_MS - 8 * DAY_MS)
     hub.store.transact(lambda tx: note_pushed(tx, "app", "v1", "cd" * 32, 5, NOW_UNIX_MS, bytes))
-    hub.run(1_000)
-    assert len(hub.store.read(lambda tx: tx.samples("default/d", None, None, None, 9))) == 1
+    hub.run(0)
     assert hub.kept("n1") == [8, 9]
+    assert hub.log == []
+    hub.run(DAY_MS)
+    assert times(hub) == [NOW_UNIX_MS]
     assert hub.files.wanted == [{"cd" * 32}]
     assert hub.log == ["maintenance: 1 samples and 1 artifact files let go"]
-    assert hub.maintenance.deadline_ms() == 1_000 + SETTINGS.maintenance_ms
-    assert hub.run(999 + SETTINGS.maintenance_ms) == 0
-    assert hub.run(1_000 + SETTINGS.maintenance_ms) > 0
+    assert hub.maintenance.deadline_ms() == DAY_MS + SETTINGS.maintenance_ms
+    assert hub.run(DAY_MS + SETTINGS.maintenance_ms - 1) == 0
+    assert hub.run(DAY_MS + SETTINGS.maintenance_ms) > 0
+
+
+def test_a_clock_that_was_set_is_not_believed_for_a_day() -> None:
+    hub = Hub()
+    hub.run(0)
+    hub.run(DAY_MS)
+    sampled(hub, NOW_UNIX_MS)
+    hub.clock_ms += 365 * DAY_MS
+    hub.run(2 * DAY_MS)
+    assert "the clock was set" in hub.log[-1]
+    hub.run(3 * DAY_MS - 1)
+    assert times(hub) == [NOW_UNIX_MS]
+    hub.clock_ms -= 365 * DAY_MS
+    hub.run(3 * DAY_MS + SETTINGS.maintenance_ms)
+    hub.run(7 * DAY_MS)
+    assert times(hub) == [NOW_UNIX_MS]
+    hub.run(7 * DAY_MS + SETTINGS.maintenance_ms)
+    assert times(hub) == []
+
+
+def test_a_restart_neither_hides_a_step_nor_begins_the_day_anew() -> None:
+    hub = Hub()
+    for hours in range(0, 28, 7):
+        hub.begin()
+        hub.run(hours * 3_600_000)
+    sampled(hub, NOW_UNIX_MS - 8 * DAY_MS)
+    hub.begin()
+    hub.run(28 * 3_600_000)
+    assert times(hub) == []
+    sampled(hub, NOW_UNIX_MS)
+    hub.clock_ms += 365 * DAY_MS
+    hub.begin()
+    hub.run(29 * 3_600_000)
+    assert times(hub) == [NOW_UNIX_MS]
+    assert "the clock was set" in hub.log[-1]
+
+
+def test_a_clock_that_drifts_and_is_corrected_is_believed() -> None:
+    hub = Hub()
+    for day in range(5):
+        hub.run(day * DAY_MS)
+        hub.clock_ms += 60_000
+    assert hub.log and not any("clock" in line for line in hub.log)
 
 
 def test_many_feeds_are_compacted_in_parts() -> None:
@@ -95,6 +153,6 @@ def test_what_fails_is_said_and_tried_at_the_next_time() -> None:
     hub = Hub()
     assert hub.run(0, PlatformError("the disk is full")) == 1
     assert hub.log == ["maintenance: the disk is full"]
-    assert hub.files.wanted == []
     hub.run(SETTINGS.maintenance_ms)
+    hub.run(DAY_MS + SETTINGS.maintenance_ms)
     assert hub.files.wanted == [set()]
