@@ -54,7 +54,7 @@ def slow_sync(scene: Scene, target: str, parameters: Parameters) -> Ending | Non
 def io_error(scene: Scene, target: str, parameters: Parameters) -> Ending | None:
     of_node = scene.world.nodes[target].flash
     of_node.fail(parameters["of"])
-    return of_node.heal
+    return lambda: of_node.heal(parameters["of"])
 
 
 def agent_crash(scene: Scene, target: str, parameters: Parameters) -> Ending | None:

@@ -26,7 +26,7 @@ class NodeClock:
         self._boot_ms = boot_ms
         self._has_rtc = has_rtc
         self._start_unix_ms = start_unix_ms
-        self._ppm = 0
+        self.drift_ppm = 0  # change it by `drift`
         self._base_ms = boot_ms  # the monotonic clock at ...
         self._base_queue_ms = queue.now_ms  # ... this time of the world
         self._wall_offset_ms = 0  # Unix time, as the node has it, minus monotonic time
@@ -39,9 +39,9 @@ class NodeClock:
     def queue_time_ms(self, node_ms: int) -> int:
         """The first time of the world at which the monotonic clock shows `node_ms` or more; never before now."""
         wanted_ms = node_ms - self._base_ms
-        if not self._ppm:
+        if not self.drift_ppm:
             return max(self._queue.now_ms, self._base_queue_ms + wanted_ms)
-        queue_ms = wanted_ms * MILLION // (MILLION + self._ppm)
+        queue_ms = wanted_ms * MILLION // (MILLION + self.drift_ppm)
         while self._passed_ms(queue_ms) < wanted_ms:  # rounded down it may be too early, never too late
             queue_ms += 1
         return max(self._queue.now_ms, self._base_queue_ms + queue_ms)
@@ -57,11 +57,11 @@ class NodeClock:
         if abs(ppm) > DRIFT_PPM_MAX:
             raise MisuseError("a clock drifts by %d to %d ppm, not by %d" % (-DRIFT_PPM_MAX, DRIFT_PPM_MAX, ppm))
         self._rebase(self.monotonic_ms())
-        self._ppm = ppm
+        self.drift_ppm = ppm
 
     @property
     def drift_ppm(self) -> int:
-        return self._ppm
+        return self.drift_ppm
 
     def suspend(self, duration_ms: int) -> None:
         """The node has slept, as it seems to it: its clocks, which count sleep, are later at once."""
@@ -89,7 +89,7 @@ class NodeClock:
         self._base_queue_ms = self._queue.now_ms
 
     def _passed_ms(self, queue_ms: int) -> int:
-        return queue_ms + queue_ms * self._ppm // MILLION
+        return queue_ms + queue_ms * self.drift_ppm // MILLION
 
 
 class Watchdog:
