@@ -14,8 +14,8 @@ _META = "clock"  # JSON: [the time when it was last looked at, since when it has
 
 
 class ClockTrust:
-    """Looked at in transactions of upkeep, one after the other. What it has seen is kept in the store: a restart neither
-    hides a step nor begins the day anew."""
+    """Looked at in transactions of upkeep, one after the other. What it has seen is kept in the store: a restart
+    neither hides a step nor begins the day anew."""
 
     def __init__(self, unix_ms: Callable[[], int], log: Callable[[str], None]) -> None:
         self._unix_ms = unix_ms
