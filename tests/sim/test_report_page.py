@@ -182,3 +182,10 @@ def test_a_page_without_its_script_shows_all() -> None:
     before = text[: text.index("<script")]
     assert before.count("<svg") > 15 and "Jan 1" in before
     assert ".controls { display: none" in before  # what only the script can do is not offered
+
+
+def test_a_busy_lane_is_drawn_twice_and_shown_once() -> None:
+    year, day = html_of(recording_of("1 node, 1 year")), html_of(recording_of("8 nodes, 1 day"))
+    assert '<g class="coarse">' in year and '<g class="fine">' in year
+    assert '<g class="coarse">' not in day
+    assert ".fine, .zoomed .coarse { display: none; }" in day

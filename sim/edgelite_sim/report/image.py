@@ -136,7 +136,7 @@ class _Picture:
     def _lane(self, strip: Strip, label: str) -> None:
         self.canvas.text(EDGE, self.y + LANE / 2, self.canvas.fitting(label, 12, LEFT - EDGE - 12), 12, "soft", "lm")
         self.canvas.text(RIGHT + 10, self.y + LANE / 2, words.share(strip.normal_share), 12, "soft", "lm")
-        for piece in strip.pieces:
+        for piece in strip.coarse:
             x = self.x(piece.start_ms)
             width = self.x(piece.end_ms) - x
             shares: dict[str, float] = {}
@@ -151,7 +151,7 @@ class _Picture:
 
     def _troubles(self, strip: Strip) -> None:
         """Over all that is normal, so that a short one is not covered by its neighbours."""
-        for piece in strip.pieces:
+        for piece in strip.coarse:
             top, x = self.y + 2, self.x(piece.start_ms)
             whole_ms = piece.end_ms - piece.start_ms
             for name in TROUBLES:

@@ -2,7 +2,7 @@
 // Zooming, what is under the pointer, and the filter of nodes. All is drawn already; without this the page only holds still.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const UNITS = 100000, LANE = 14, MARKS = 12, MIN_SPAN_MS = 1000;
+  const UNITS = 100000, LANE = 14, MARKS = 12, MIN_SPAN_MS = 1000, FINE_FROM = 6;
   const SECOND = 1000, MINUTE = 60000, HOUR = 3600000, DAY = 86400000;
   const all = (selector, root) => [...(root || document).querySelectorAll(selector)];
   const drawings = all("svg.t"), plots = all(".plot"), flags = all("[data-at]");
@@ -68,6 +68,7 @@
     to = from + span;
     const x = (UNITS * from) / data.span, width = (UNITS * span) / data.span;
     for (const one of drawings) one.setAttribute("viewBox", `${x} 0 ${width} ${one.dataset.h}`);
+    document.documentElement.classList.toggle("zoomed", data.span / span > FINE_FROM);
     for (const one of flags) {
       one.style.left = percent(+one.dataset.at) + "%";
       one.hidden = +one.dataset.at < from || +one.dataset.at > to;

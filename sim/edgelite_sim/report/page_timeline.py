@@ -11,7 +11,7 @@ from edgelite_sim.report.charts import Chart, charts
 from edgelite_sim.report.plan import HEAT_COLUMNS, LOOK_NAMES, NodePlan, Strip
 from edgelite_sim.report.recording import Recording, Verdict
 from edgelite_sim.report.series import held
-from edgelite_sim.report.shapes import Paths
+from edgelite_sim.report.shapes import Layers, Paths
 
 KEYS = "Timeline. Plus and minus zoom, arrows move, 0 shows all, Alt with an arrow tells what is there."
 LANE = 14  # pixels from one lane to the next
@@ -145,11 +145,17 @@ def _flag(broken: Verdict, recording: Recording) -> str:
 
 
 def _hub(strip: Strip, lane_id: str, span_ms: int, times_ms: list[int | None]) -> str:
-    paths = Paths()
-    shapes.lane(strip, 2, BAR, span_ms, paths)
+    layers, paths = Layers(), Paths()
+    layers.lane(strip, 2, BAR, span_ms)
     shapes.violations(times_ms, LANE, span_ms, paths)
     label = strip.name if strip.name.startswith("hub") else f"hub {strip.name}"
-    return _row("lane", escape(label), shapes.drawing(paths.svg(), LANE), words.share(strip.normal_share), lane_id)
+    return _row(
+        "lane",
+        escape(label),
+        shapes.drawing(layers.svg() + paths.svg(), LANE),
+        words.share(strip.normal_share),
+        lane_id,
+    )
 
 
 def _heat(contents: Contents) -> str:
@@ -175,15 +181,15 @@ def _heat(contents: Contents) -> str:
 def _node(contents: Contents, at: int) -> str:
     planned, span_ms = contents.nodes[at], contents.recording.span_ms
     backlog = held(planned.node.gauges["reports_waiting"])
-    paths = Paths()
+    layers, paths = Layers(), Paths()
     for number, strip in enumerate(planned.strips):
-        shapes.lane(strip, MARKS + 2 + number * LANE, BAR, span_ms, paths)
+        layers.lane(strip, MARKS + 2 + number * LANE, BAR, span_ms)
     lanes_end = MARKS + 2 + len(planned.strips) * LANE
     height = lanes_end + SPARK + 4
     shapes.marks(planned.marks, MARKS, span_ms, paths)
     shapes.violations([one.time_ms for one in planned.violations], height, span_ms, paths)
     spark = shapes.sparkline(backlog, contents.recording.gauge_width_ms, span_ms, lanes_end, SPARK)
-    plot = shapes.drawing(spark + paths.svg(), height)
+    plot = shapes.drawing(spark + layers.svg() + paths.svg(), height)
     names = "".join(f'<span class="lane-name">{escape(strip.name)}</span>' for strip in planned.strips)
     ends = "".join(f"<span>{words.share(strip.normal_share)}</span>" for strip in planned.strips)
     broken = ", ".join(escape(one.name) for one in planned.violations)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from edgelite_sim.report.marks import condensed as condensed_marks
 from edgelite_sim.report.recording import Lane, Mark, NodeRecord, Recording, Verdict
 from edgelite_sim.report.series import held
-from edgelite_sim.report.track import Piece, condensed
+from edgelite_sim.report.track import Piece, condensed, joined
 from edgelite_sim.report.words import DAY_MS
 
 DETAIL_MAX = 16  # nodes with lanes of their own; of a larger fleet, those that are worth it
@@ -17,6 +17,8 @@ DETAIL_OF_FLEET = 10
 HUB_MARKS = ("hub crashed", "hub restored", "hub emptied", "hub stopped")
 MARKS_TOLD = 2_000  # of the nodes in detail together
 FAULT_COLUMNS = 240
+BUSY_PIECES = 300  # of one lane
+COARSE_COLUMNS = 400
 PIECES_DRAWN = 16_000  # on all lanes of a page together
 HEAT_ROWS_MAX = 200
 HEAT_COLUMNS = 240
@@ -63,12 +65,18 @@ def look(lane: str, state: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A lane as it is drawn; `pieces` are few enough."""
+    """A lane as it is drawn; `pieces` are few enough. `coarse` is for the whole run at once, where short pieces beside
+    each other would look like more than they are: there they are one, filled as far as each state lasted."""
 
     lane: str
     name: str
     pieces: list[Piece]
+    coarse: list[Piece]
     normal_share: float
+
+    @property
+    def is_busy(self) -> bool:
+        return self.coarse is not self.pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +189,10 @@ def _was_off(power: Lane) -> bool:
 
 
 def _strip(lane: str, name: str, of: Lane, normal: str, pieces_max: int) -> Strip:
-    return Strip(lane, name, condensed(of.pieces, pieces_max)[0], of.share(normal))
+    pieces = coarse = condensed(of.pieces, pieces_max)[0]
+    if len(pieces) > BUSY_PIECES:
+        coarse = list(joined(pieces, max(1, (pieces[-1].end_ms - pieces[0].start_ms) // COARSE_COLUMNS)))
+    return Strip(lane, name, pieces, coarse, of.share(normal))
 
 
 def figures(node: NodeRecord) -> Figures:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from edgelite_sim.report.charts import Chart, Curve
 from edgelite_sim.report.plan import Heat, Strip, faults_in_columns, look
 from edgelite_sim.report.recording import Mark
+from edgelite_sim.report.track import Piece
 
 UNITS = 100_000
-TROUBLE_WIDTH_MIN = 70  # what is over in no time is still to be seen
 CHART_HEIGHT = 100
 DOTS_MAX = 50
 TICKS_MAX = 2_000
@@ -53,22 +53,39 @@ def units(time_ms: float, span_ms: int) -> float:
     return min(UNITS, UNITS * time_ms / max(1, span_ms))
 
 
-def lane(strip: Strip, y: float, height: float, span_ms: int, paths: Paths) -> None:
+class Layers:
+    """What is always there, and for busy lanes a coarse drawing of the whole run and a fine one for those who zoom."""
+
+    def __init__(self) -> None:
+        self.always, self.coarse, self.fine = Paths(), Paths(), Paths()
+
+    def lane(self, strip: Strip, y: float, height: float, span_ms: int) -> None:
+        if strip.is_busy:
+            lane(strip.lane, strip.coarse, y, height, span_ms, self.coarse)
+        lane(strip.lane, strip.pieces, y, height, span_ms, self.fine if strip.is_busy else self.always)
+
+    def svg(self) -> str:
+        coarse = self.coarse.svg()
+        layers = f'<g class="coarse">{coarse}</g><g class="fine">{self.fine.svg()}</g>' if coarse else ""
+        return layers + self.always.svg()
+
+
+def lane(name: str, pieces: Iterable[Piece], y: float, height: float, span_ms: int, paths: Paths) -> None:
     """Normal from below, trouble from above: a piece of many changes shows how much of it each had."""
-    for piece in strip.pieces:
+    for piece in pieces:
         x = units(piece.start_ms, span_ms)
         width = units(piece.end_ms, span_ms) - x
         shares: dict[str, float] = {}
         for state, lasted_ms in piece.shares.items():
-            name = look(strip.lane, state)
-            shares[name] = shares.get(name, 0) + lasted_ms / (piece.end_ms - piece.start_ms)
+            seen = look(name, state)
+            shares[seen] = shares.get(seen, 0) + lasted_ms / (piece.end_ms - piece.start_ms)
         if "ok" in shares:
-            paths.rectangle(f"ok l-{strip.lane}", x, y, width, height)
+            paths.rectangle(f"ok l-{name}", x, y, width, height)
         top = y
-        for name in TROUBLES:
-            if name in shares:
-                part = max(shares[name] * height, 1.0)
-                paths.rectangle(name, x, top, max(width, TROUBLE_WIDTH_MIN), part)
+        for trouble in TROUBLES:
+            if trouble in shares:
+                part = max(shares[trouble] * height, 1.0)
+                paths.rectangle(trouble, x, top, width, part)
                 top += part
 
 
