@@ -59,10 +59,6 @@ class NodeClock:
         self._rebase(self.monotonic_ms())
         self.drift_ppm = ppm
 
-    @property
-    def drift_ppm(self) -> int:
-        return self.drift_ppm
-
     def suspend(self, duration_ms: int) -> None:
         """The node has slept, as it seems to it: its clocks, which count sleep, are later at once."""
         if duration_ms < 0:
