@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from edgelite_sim.devices.source import device_from
 from edgelite_sim.devices.values import Clock, Value, Values
 
 DAY_MS = 86_400_000
+BLE_MODULES = ("edgelite_sim.devices.ble_", "edgelite_sim.devices.bumble_")
 
 
 def value(row: object, folder: Path | None = None, seed: int = 1, **clock: int) -> Value:
@@ -181,6 +183,9 @@ def test_a_walk_is_the_same_whoever_asks_and_when() -> None:
         ({"walk": {"every_s": 0}}, "value.walk.every_s"),
         ({"walk": 3}, "value.walk"),
         ({"recording": "x.csv", "column": "a", "every_s": 1}, "value.recording"),
+        (float("nan"), "value"),
+        (float("inf"), "value"),
+        (10**40, "value"),
         ({"steps": []}, "value.steps"),
         ({"steps": [[0, 1], [0, 2]]}, "value.steps[1]"),
         ({"steps": [[0, 1, 2]]}, "value.steps[0]"),
@@ -223,9 +228,44 @@ def test_a_file_that_does_not_hold_is_refused_by_its_path(text: str, told: str) 
     assert told in str(caught.value)
 
 
+HUGE = "value = {formula = '(10 ** 99) ** 1 * (10 ** 99) * (10 ** 99) * (1 - 2 * (t > 1))'}"
+EXTREME = {
+    "modbus": "[[unit]]\nnumber = 1\nrange = [" + ", ".join(
+        f"{{table = 'input', address = {4 * at}, type = '{kind}', scale = 1e-9, {HUGE}}}"
+        for at, kind in enumerate(("int16", "uint16", "int32", "uint64", "float32", "float64"))
+    ) + "]",
+    "gps": HUGE.replace("value", "latitude") + "\n" + HUGE.replace("value", "altitude"),
+    "scale": HUGE.replace("value", "weight_kg"),
+    "meter62056": "row = [{obis = '1', " + HUGE + "}]",
+    "ble": "[[peripheral]]\naddress = 'C4:11:22:33:44:55'\n[[peripheral.service]]\nuuid = '181A'\ncharacteristic = ["
+    + ", ".join(f"{{uuid = '2A6E', type = '{kind}', scale = 1e-9, {HUGE}}}" for kind in ("int8", "float32")) + "]",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", EXTREME)
+def test_no_value_is_too_large_for_a_device(kind: str) -> None:
+    """Each holds it at its end, or shows what it showed before: no formula brings a world down."""
+    source = device_from(f"kind = '{kind}'\n{EXTREME[kind]}")
+    assert source.current(0) and source.current(5000)
+
+
 def test_an_error_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text("kind = 'scale'\nweight_kg = {formula = '1 +'}")
     with pytest.raises(ConfigurationError, match=r"x\.toml: weight_kg\.formula: '1 \+' is no formula"):
         device_from(tmp_path / "x.toml")
     with pytest.raises(ConfigurationError, match=r"y\.toml: No such file"):
         device_from(tmp_path / "y.toml")
+
+
+def test_without_bumble_there_is_a_line_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [one for one in sys.modules if one.partition(".")[0] == "bumble" or one.startswith(BLE_MODULES)]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [NoBumble(), *sys.meta_path])
+    with pytest.raises(ConfigurationError, match="pip install bumble"):
+        device_from("kind = 'ble'\nperipheral = [{address = 'C4:11:22:33:44:55'}]")
+
+
+class NoBumble:
+    def find_spec(self, name: str, *_rest: object) -> None:
+        if name.partition(".")[0] == "bumble":
+            raise ModuleNotFoundError(f"No module named '{name}'", name="bumble")

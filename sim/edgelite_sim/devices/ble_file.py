@@ -48,6 +48,7 @@ VALUE_BYTES_MAX = 512
 INTEGERS = {
     f"{sign}int{bits}": (bits // 8, not sign) for bits in (8, 16, 24, 32, 48, 64) for sign in ("", "u")
 }  # fmt: skip
+FLOAT32_MAX = 3.4e38
 FLOATS = {"float32": "<f", "float64": "<d"}
 _ADDRESS = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}\Z")
 _TOP = ("kind", "seed", "peripheral")
@@ -66,12 +67,15 @@ class Codec:
 
     def encode(self, value: float, wraps: bool = False) -> bytes:
         value = value if self.scale == 1 else value / self.scale
+        if self.kind == "float32":
+            value = min(max(value, -FLOAT32_MAX), FLOAT32_MAX)
         if self.kind in FLOATS:
             return struct.pack(FLOATS[self.kind], value)
         size, is_signed = INTEGERS[self.kind]
         high = (1 << 8 * size - is_signed) - 1
-        number = round(value) % (high + 1) if wraps else round(value)
-        return min(max(number, -high - 1 if is_signed else 0), high).to_bytes(size, "little", signed=is_signed)
+        value = round(value) % (high + 1) if wraps else value
+        number = round(min(max(value, -high - 1 if is_signed else 0), high))
+        return number.to_bytes(size, "little", signed=is_signed)
 
     def decode(self, data: bytes) -> float:
         if self.kind in FLOATS:

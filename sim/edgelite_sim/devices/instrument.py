@@ -18,6 +18,7 @@ from edgelite_sim.devices.values import Clock, Value
 
 LINE_BYTES_MAX = 4096
 OUTPUT_BYTES_MAX = 64 * 1024  # that nobody has read; beyond, what is said is lost, as on a line
+READING_MAX = 1e12
 BAUD_UNKNOWN = -1
 INSTRUMENT_FAULTS = (DEAD, SLOW, NOISE, RESTART)
 
@@ -86,10 +87,15 @@ class Instrument:
     def refresh(self, reads: int | None = None) -> None:
         """Make the fields what they are now, after so many readings. One that has no value now stays as it was."""
         for name, value in self.values.items():
-            try:
-                setattr(self, name, value.at(self.now_ms, self.reads if reads is None else reads))
-            except ConfigurationError:
-                continue
+            setattr(self, name, self.read(value, getattr(self, name), reads))
+
+    def read(self, value: Value, before: float, reads: int | None = None) -> float:
+        """What it is now; `before` where there is nothing now, or more than a display has digits."""
+        try:
+            now = value.at(self.now_ms, self.reads if reads is None else reads)
+        except ConfigurationError:
+            return before
+        return now if -READING_MAX < now < READING_MAX else before
 
     def say_reading(self, *pieces: bytes) -> None:
         for data in pieces:

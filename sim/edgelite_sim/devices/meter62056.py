@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from edgelite.driver import ConfigurationError
 from edgelite_sim.devices.instrument import BAUD_UNKNOWN, Instrument, xor
 from edgelite_sim.devices.values import Value
 
@@ -54,11 +53,10 @@ class Meter(Instrument):
 
     def refresh(self, reads: int | None = None) -> None:
         super().refresh(reads)
-        reads = self.reads if reads is None else reads
         energy = self.energy_kwh
         for row in self.rows:
             if row.value is not None:
-                row.reading = _reading(row, row.value, self.now_ms, reads) if energy is None else energy
+                row.reading = self.read(row.value, row.reading, reads) if energy is None else energy
                 energy = None
 
     def line(self, text: bytes) -> None:
@@ -101,13 +99,6 @@ class Meter(Instrument):
         baud = self.baud()
         self.bauds = [*self.bauds[-999:], baud]
         return baud
-
-
-def _reading(row: Row, value: Value, now_ms: int, reads: int) -> float:
-    try:
-        return value.at(now_ms, reads)
-    except ConfigurationError:
-        return row.reading  # there is none now: it stays as it was
 
 
 def _usual_rows() -> list[Row]:

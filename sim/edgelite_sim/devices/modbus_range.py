@@ -53,10 +53,9 @@ class Layout:
         if self.scale != 1.0:
             value /= self.scale
         if self.is_integer:
-            number = round(value)
             if wraps:
-                number %= self.high + 1
-            value = min(max(number, self.low), self.high)
+                value = round(value) % (self.high + 1)
+            value = round(min(max(value, self.low), self.high))
         try:
             return self.encode(value)
         except OverflowError:
@@ -105,9 +104,9 @@ class LiveRange(SlaveRange):
     def refresh(self, now_ms: int) -> None:
         try:
             value = self.value.at(now_ms, self.reads)
-        except ConfigurationError as error:
+            self.data[:] = self.layout.hold(value, self._wraps)
+        except (ConfigurationError, ValueError) as error:  # no value now, or what is no number
             raise ExceptionAnswer(SERVER_FAILURE) from error
-        self.data[:] = self.layout.hold(value, self._wraps)
 
 
 def parse_range(row: Any, path: str, values: Values) -> SlaveRange:

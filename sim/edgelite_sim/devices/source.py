@@ -144,8 +144,12 @@ def _make(kind: str, document: dict[str, Any], values: Values, seed: int | None,
     if framing:
         raise ConfigurationError("framing", f"is nothing for a device of kind {kind}")
     if kind == "ble":
-        from edgelite_sim.devices.ble_source import make_ble
-
+        try:
+            from edgelite_sim.devices.ble_source import make_ble
+        except ModuleNotFoundError as error:
+            if error.name != "bumble":
+                raise
+            raise ConfigurationError("kind", "ble stands on Bumble's controllers: pip install bumble") from error
         return make_ble(document, values, seed)
     from edgelite_sim.devices.instrument_source import make_instrument
 

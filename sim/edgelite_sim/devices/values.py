@@ -25,6 +25,7 @@ from edgelite_sim.devices.recording import Recording, load, parse_steps
 
 EVERY_S_MIN = 0.1
 EVERY_S_MAX = 31_536_000
+NUMBER_MAX = 1e30  # of what stands in a file: such a number can still be scaled
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 
@@ -150,6 +151,8 @@ class Values:
     def parse(self, row: object, path: str) -> Value:
         """ConfigurationError names the field that is wrong."""
         if isinstance(row, (bool, int, float)):
+            if not -NUMBER_MAX <= row <= NUMBER_MAX:
+                raise ConfigurationError(path, f"must be a number from -{NUMBER_MAX:g} to {NUMBER_MAX:g}")
             return Value(float(row) if isinstance(row, float) else int(row))
         kinds = ", ".join(self._kinds)
         if not isinstance(row, dict):

@@ -14,6 +14,8 @@ def _failing(how: str, **names: str) -> Apply:
     def apply(scene: Scene, target: str, parameters: Parameters) -> Ending | None:
         device, _, node = target.partition("@")
         source = scene.world.devices[node, f"{NAMESPACE}/{device}-{node}"].source
+        if how not in source.condition.kinds:
+            return None  # a scale has no Modbus exceptions: a pattern may name devices of several kinds
         source.fail(how, **{name: parameters[own] for own, name in names.items()})
         return lambda: source.heal(how)
 

@@ -58,6 +58,8 @@ def target(scenario: Scenario, device: DevicePart, node: str, source: DeviceSour
     for one in objects(scenario, device, node, source):
         if one.get("kind") == "Device":
             config = one["spec"]["protocol"]["configData"]
+            if source.kind == "ble":
+                return ("driver", "ble")  # what is around the node: its driver has it
             if "serialPort" in config:
                 return ("serial", str(config["serialPort"]))
             return ("tcp", str(config["ip"]), int(config.get("port", MODBUS_PORT)))
