@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from report_story import DAY_MS, HOUR_MS, Story, green, recorded, red
 
+from edgelite_sim.commands import run
 from edgelite_sim.report import NoPillow, Recorder, write_png
 from edgelite_sim.report.canvas import Colour, colours
 from edgelite_sim.report.image import LEFT, RIGHT, WIDTH
@@ -68,7 +69,8 @@ def test_names_that_no_font_has_and_a_run_of_nothing_are_drawn(tmp_path: Path) -
     drawn(tmp_path / "empty.png", Recorder().recording(green(verdicts=[], expectations=[])))
 
 
-def test_without_pillow_it_is_said_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def no_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
     def without(name: str, *rest: Any) -> Any:
@@ -76,8 +78,20 @@ def test_without_pillow_it_is_said_what_is_missing(tmp_path: Path, monkeypatch: 
             raise ImportError(name)
         return real(name, *rest)
 
-    recording = recorded(Story(1, HOUR_MS)).recording(green())
     monkeypatch.setattr(builtins, "__import__", without)
+
+
+def test_without_pillow_it_is_said_what_is_missing(tmp_path: Path, no_pillow: None) -> None:
+    recording = recorded(Story(1, HOUR_MS)).recording(green())
     with pytest.raises(NoPillow, match="pip install pillow"):
         write_png(recording, tmp_path / "run.png")
     assert not (tmp_path / "run.png").exists()
+
+
+def test_without_pillow_a_run_for_a_picture_does_not_begin(
+    tmp_path: Path, no_pillow: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run.main(["train-line", "--png", str(tmp_path / "run.png")])
+    assert ended.value.code == 2
+    assert "--png: a report as PNG needs Pillow: pip install pillow" in capsys.readouterr().err

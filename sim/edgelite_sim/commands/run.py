@@ -55,7 +55,19 @@ def main(arguments: list[str]) -> int:
             made.error(f"there is no folder {path.parent}")
     if len(given.scenario) > 1 and (given.report or given.png or given.trace):
         made.error("--report, --png and --trace are of one scenario")
+    if given.png:
+        _need_pillow(made)
     return max(_run_one(name, given, until_ms) for name in given.scenario)
+
+
+def _need_pillow(made: argparse.ArgumentParser) -> None:
+    """Said before a long run, not after it."""
+    from edgelite_sim.report import NoPillow, need_pillow
+
+    try:
+        need_pillow()
+    except NoPillow as error:
+        made.error(f"--png: {error}")
 
 
 def _run_one(name: str, given: argparse.Namespace, until_ms: int | None) -> int:
