@@ -244,6 +244,20 @@ def test_connections_beyond_the_bound_are_turned_away(echo: Echo) -> None:
         assert proxy.status().refused_connections == 1
 
 
+def test_an_outage_does_not_fill_the_bound_with_connections_that_were_given_up(echo: Echo) -> None:
+    with ThreadedProxy([(("127.0.0.1", 0), echo.address)], NEAR, connections_max=2) as proxy:
+        proxy.cut("silent")
+        for _ in range(5):
+            with connect(proxy) as channel:
+                assert ask(channel, b"hello", 0.05) == b""
+                assert proxy.status().connections <= 2
+        assert proxy.status().refused_connections == 0
+        proxy.heal()
+        with connect(proxy) as channel:
+            assert ask(channel, b"hello") == b"hello"
+        until(lambda: proxy.status().connections == 0)
+
+
 def test_a_hub_that_is_not_there_refuses(outage_proxy: OutageProxyFactory) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         address = gone.getsockname()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NOBODY_LINGERS = struct.pack("ii", 1, 0)  # close() then sends a reset
 WRITE_BYTES_MAX = 65_536  # what waits for a slow reader before the other end is asked to wait
 READ_BYTES = 16_384
+TCP_CLOSE, TCP_CLOSE_WAIT = 7, 8  # states in the first byte of Linux' struct tcp_info
 
 
 class End(asyncio.BufferedProtocol):
@@ -32,12 +33,14 @@ class End(asyncio.BufferedProtocol):
         self._buffer = bytearray(READ_BYTES)
         self._is_paused = False
         self._has_said_eof = False
+        self._has_been = False  # connected
 
     # ---- called by the loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self._has_been = True
         transport.set_write_buffer_limits(WRITE_BYTES_MAX)
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.hold(True)  # until there is a way for what is read
@@ -77,6 +80,13 @@ class End(asyncio.BufferedProtocol):
             self.transport.pause_reading()
         else:
             self.transport.resume_reading()
+
+    def is_gone(self) -> bool:
+        """The program at this end has closed, or died: its kernel has said so, also where nobody reads."""
+        if self.transport is None or self.has_closed:
+            return self._has_been
+        state = self.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        return state in (TCP_CLOSE, TCP_CLOSE_WAIT)
 
     def write(self, data: bytes) -> None:
         if self.transport is not None:
@@ -130,8 +140,10 @@ class Connection:
 
     def _connect(self, began_ms: int) -> None:
         """As the node's kernel would: a SYN that nobody answers is sent again, after longer and longer waits."""
-        now_ms = self.proxy.now_ms()
-        attempt = self.proxy.link.connect(now_ms)
+        if self.near.is_gone():
+            self.end()
+            return
+        attempt = self.proxy.link.connect(self.proxy.now_ms())
         if attempt.outcome == "silent":
             self._repeats += 1
             if self._repeats < len(SYN_REPEATS_MS):

@@ -127,6 +127,8 @@ class LiveProxy:
     def status(self) -> Status:
         now_ms = self.now_ms()
         change_ms = self.link.step(now_ms)
+        if self.link.state != self._told[0]:
+            self._changed()  # it is asked just before the timer's turn
         if self._heal_timer is not None:
             change_ms = self._heal_ms
         flows = [one.flow for one in self._connections if one.flow is not None]
@@ -188,7 +190,7 @@ class LiveProxy:
     # ---- connections
 
     def _accepted(self, new: socket.socket, target: Address) -> None:
-        if len(self._connections) >= self._connections_max:
+        if len(self._connections) >= self._connections_max and not self._make_room():
             self._refused += 1
             new.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NOBODY_LINGERS)
             new.close()
@@ -198,6 +200,13 @@ class LiveProxy:
         task = self._loop.create_task(connection.begin(new))
         self._beginnings.add(task)
         task.add_done_callback(self._beginnings.discard)
+
+    def _make_room(self) -> bool:
+        """An outage leaves many connections that nodes have given up, for what they sent is still on its way."""
+        given_up = next((one for one in self._connections if one.near.is_gone()), None)
+        if given_up is not None:
+            given_up.end()
+        return given_up is not None
 
     def forget(self, connection: Connection) -> None:
         self._connections.pop(connection, None)
