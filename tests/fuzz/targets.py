@@ -171,6 +171,27 @@ def modbus_map() -> Function:
     return function
 
 
+def device_file() -> Function:
+    """The same for every kind of simulated device: what holds has values at any time."""
+    from edgelite.driver import ConfigurationError
+    from edgelite_sim.devices.source import device_from
+
+    def function(data: bytes) -> None:
+        try:
+            source = device_from(data.decode("utf-8", "replace"))
+        except ConfigurationError:
+            return
+        for now_ms in (0, 86_399_999):
+            source.current(now_ms)
+            peer = source.make_peer(now_ms)
+            peer.opened(now_ms)
+            peer.received(b"READ\r\n", now_ms)
+            peer.step(now_ms)
+            peer.closed("closed", now_ms)
+
+    return function
+
+
 def modbus_server(name: str) -> Function:
     from edgelite_drivers.modbus_server.framings import AsciiRequests, RtuRequests, TcpRequests
     from edgelite_drivers.modbus_server.server import OUTPUT_BYTES_MAX, Server
@@ -391,6 +412,13 @@ MAP_SEEDS = (
     b'[[unit]]\nnumber=1\n[[unit.range]]\ntable="holding"\naddress=0\ntype="int32"\nvalues=[1,2]\n',
     b'absent=0\n[[unit]]\nnumber=1\nrange=[{table="coils",address=9,count=2,dead=true}]\n[[fault]]\nkind="late"\nevery=2\n',
 )
+DEVICE_SEEDS = (
+    b'kind="modbus"\n[[unit]]\nnumber=1\nrange=[{table="input",address=0,value={formula="t+1"}}]\n',
+    b'kind="modbus"\n[[unit]]\nnumber=1\nrange=[{table="input",address=0,type="float32",scale=0.1,value={walk={step=2}}}]\n',
+    b'kind="gps"\nlatitude={steps=[[0,1],[9,2]],repeat=true,interpolate="linear"}\nfix=1\n',
+    b'kind="scale"\nweight_kg={formula="sin(t)%3**2"}\nstable=0\nperiod_s=2\n',
+    b'kind="meter62056"\n[[row]]\nobis="1.8.0"\nvalue={counter="reads"}\ndigits=3\n',
+)
 BLE_SEEDS = hexes(
     "0201061aff4c00021500112233445566778899aabbccddeeff00010002c5",
     "0201060916d2fc4002fa0301",
@@ -413,6 +441,7 @@ TARGETS: tuple[Target, ...] = (
     Target("modbus rtu server", lambda: modbus_server("rtu"), RTU_SEEDS, 3),
     Target("modbus ascii server", lambda: modbus_server("ascii"), ASCII_SEEDS, 4),
     Target("modbus register map", modbus_map, MAP_SEEDS, 1),
+    Target("device file", device_file, DEVICE_SEEDS, 1),
     Target("serial frames", serial_frames, (b"\1\3$A,1*5C\r\n", b"\2\3\x02A\x03\x42"), 4),
     Target("serial patterns", serial_patterns, (b"\0GPGGA,1,4807.038,N,", b"\1+  1.234kg"), 4),
     Target("serial pattern texts", serial_pattern_texts, (b"{:2}GGA,{},{value:ddmm},{value:sign},",), 2),

@@ -60,6 +60,7 @@ def test_what_a_formula_gives(text: str, expected: float) -> None:
         ("min(*t, 1)", "Starred is not allowed"),
         ("2 ^ 3", "a power is written **"),
         ("1 +", "is no formula"),
+        ("4if t else 2", "is no formula: invalid decimal literal"),
         ("(" * 249 + "1" + ")" * 249, "is no formula"),
         ("-" * 400 + "1", "at most 200"),
         ("+".join("1" * 150), "at most 200"),

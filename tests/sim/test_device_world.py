@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +55,10 @@ def float32(value: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def story() -> tuple[World, Truth]:
+    return play()
+
+
+def play() -> tuple[World, Truth]:
     truth = Truth()
     world = World(3, observers=[truth])
     hub = world.add_hub()
@@ -83,3 +90,14 @@ def test_what_is_stored_is_what_was_said(
     said = {float32(row[told]) for row in truth.told[f"default/{told_as}"] if told in row}
     samples = world.hubs["hub"].samples(f"default/{device}", property)
     assert samples and {float32(one.value) for one in samples} <= said
+
+
+def test_another_process_has_the_same_trace(story: tuple[World, Truth]) -> None:
+    world, _ = story
+    path = [str(Path(__file__).parent), *(one for one in sys.path if one.startswith(str(ROOT)))]
+    code = f"import sys; sys.path[:0] = {path!r}; import test_device_world as t; print(t.play()[0].trace.digest)"
+    environment = {**os.environ, "PYTHONHASHSEED": "5"}
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=110, check=False
+    )
+    assert told.stdout.strip() == world.trace.digest, told.stderr

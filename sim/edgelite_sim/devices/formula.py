@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import math
+import warnings
 from collections.abc import Callable
 from types import CodeType
 
@@ -94,7 +95,9 @@ def formula(text: object, path: str) -> Formula:
     if not isinstance(text, str) or not 0 < len(text) <= TEXT_MAX:
         raise ConfigurationError(path, f"must be text of 1 to {TEXT_MAX} characters")
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", SyntaxWarning)  # "4if t else 2": what Python still takes, and means no good
+            tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ConfigurationError(path, f"{text!r} is no formula: {getattr(error, 'msg', error)}") from error
     nodes = list(ast.walk(tree))
