@@ -145,6 +145,13 @@ def test_what_there_is_to_choose_from_is_listed(capsys: Captured) -> None:
     assert capsys.readouterr().out.split() == library.names()
 
 
+def test_an_installed_library_is_beside_the_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "mine.toml").write_text(TINY)
+    monkeypatch.setattr("edgelite_sim.__file__", str(tmp_path / "__init__.py"))
+    assert library.names() == ["mine"]
+
+
 def test_one_fault_is_told_alone_and_an_unknown_one_with_the_nearest(capsys: Captured) -> None:
     assert main(["faults", "outage"]) == 0
     told = capsys.readouterr().out
