@@ -24,7 +24,7 @@ from edgelite.link import Link, Owner
 from edgelite.logstream import LogStreams
 from edgelite.outbox import Outbox
 from edgelite.patience import PatientJournal
-from edgelite.storage import StorageFullError
+from edgelite.storage import StorageFailingError, StorageFullError
 from edgelite.supervisor import Supervisor
 from edgelite.timekeeping import Timekeeping
 from edgelite_protocol import events
@@ -222,6 +222,8 @@ class Node(Owner):
             return
         try:
             handler(self, self.link.session, event, now_ms)
+        except StorageFailingError as error:
+            self.link.end_session("", "the journal cannot be written: " + error.text, now_ms)
         except StorageFullError as error:
             self.link.end_session("snapshot_too_large", error.text, now_ms)
 

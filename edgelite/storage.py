@@ -14,6 +14,11 @@ class StorageFullError(PlatformError):
     """The medium, or the quota on it, has no room for another file. What is stored stays stored."""
 
 
+class StorageFailingError(StorageFullError):
+    """The medium fails, so there is no other file for the moment. Whoever waits for room waits for this, too; but
+    nothing gives way for it, since that would free nothing."""
+
+
 class Storage:
     """A flat set of named files of a size fixed when they are made (journal segments).
 

@@ -8,7 +8,8 @@ there is nothing but `.gen`, a first start was interrupted. Neither a power cut 
 
 from edgelite.journal import layout
 from edgelite.journal.reader import Segment
-from edgelite.storage import Storage, StorageFullError
+from edgelite.storage import Storage, StorageFailingError, StorageFullError
+from edgelite_protocol.errors import PlatformError
 
 STREAM_LETTERS = "st"
 SEGMENT_SUFFIX = ".seg"
@@ -57,16 +58,29 @@ class Files:
         self.created = 0
 
     def make(self, stream: int, segment_id: int, now: bool) -> Segment:
-        """A new segment whose headers are written and not synced. StorageFullError where there is no room. `now`
-        says that something waits to be written to it: that may use the reserve."""
+        """A new segment whose headers are written and not synced. StorageFullError where there is no room,
+        StorageFailingError where the medium fails. `now` says that something waits to be written to it: that may use
+        the reserve."""
         name = segment_name(stream, segment_id)[:9] + (GENESIS_SUFFIX if self.genesis else NEW_SUFFIX)
-        self._take(name, self._files_max + (RESERVE_FILES if now else 0))
         header = layout.Header(stream, segment_id, self.segment_bytes, self._random_bytes(8), self.uid)
         segment = Segment(name, header)
-        # Behind the header the zero word that says that there is no record yet.
-        self._storage.write(name, layout.HEADER_SLOT_BYTES, bytes(layout.RECORD_ALIGNMENT_BYTES))
-        self.write_headers(segment)
+        try:
+            self._take(name, self._files_max + (RESERVE_FILES if now else 0))
+            self._begin(segment)
+        except StorageFullError:
+            raise
+        except PlatformError as error:
+            raise StorageFailingError(error.text) from error
         return segment
+
+    def _begin(self, segment: Segment) -> None:
+        try:
+            # Behind the header the zero word that says that there is no record yet.
+            self._storage.write(segment.name, layout.HEADER_SLOT_BYTES, bytes(layout.RECORD_ALIGNMENT_BYTES))
+            self.write_headers(segment)
+        except PlatformError:
+            self.free.append(segment.name)  # it is there, and as good as any other for the next try
+            raise
 
     def write_headers(self, segment: Segment) -> None:
         data = segment.header.encode()
@@ -75,12 +89,14 @@ class Files:
 
     def _take(self, name: str, files_max: int) -> None:
         while self.free:
-            old = self.free.pop()
+            old = self.free[-1]
             if self._storage.reuses_files and self._storage.size_bytes(old) == self.segment_bytes:
                 if old != name:
                     self._storage.rename(old, name)
+                self.free.pop()
                 return
             self.remove(old)  # of another configuration, or cut short when power failed
+            self.free.pop()
         if self.count >= files_max:
             raise StorageFullError("the journal has all %d files of its size" % self._files_max)
         self._storage.create(name, self.segment_bytes)

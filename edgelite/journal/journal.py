@@ -14,7 +14,7 @@ from edgelite.journal.reader import Record
 from edgelite.journal.recovery import LogRecovery, Recovery
 from edgelite.journal.state import SPACE_INTERNAL, State, check_changes
 from edgelite.journal.telemetry import Telemetry
-from edgelite.storage import Storage, StorageFullError
+from edgelite.storage import Storage, StorageFailingError, StorageFullError
 from edgelite_protocol.errors import CorruptionError, MisuseError, PlatformError
 from edgelite_protocol.messages import LANE_STATE, LANE_TELEMETRY
 
@@ -223,6 +223,8 @@ class Journal:
     def _state_write(self, records: "list[tuple[int, bytes]]") -> None:
         try:
             self._state.write(records)
+        except StorageFailingError:
+            raise
         except StorageFullError:
             if not self._telemetry.give_spare() and not self._telemetry.remove_oldest():
                 raise
@@ -385,6 +387,9 @@ class Journal:
         try:
             self._clean()
             self._state.log.make_spare()
+        except StorageFailingError:
+            self._room_retry_ms = now_ms + _ROOM_RETRY_MS
+            raise
         except StorageFullError:
             self._room_retry_ms = now_ms + _ROOM_RETRY_MS
             self._give_way()

@@ -8,7 +8,7 @@ from edgelite.journal.drops import Drops
 from edgelite.journal.limits import KEEP_OLDEST, THIN_OUT, JournalLimits
 from edgelite.journal.log import Log
 from edgelite.journal.outbox import TelemetryLane
-from edgelite.storage import Storage, StorageFullError
+from edgelite.storage import Storage, StorageFailingError, StorageFullError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +77,11 @@ class Telemetry:
         if self.log.spare is None and self.files() >= self._files_max:
             raise StorageFullError("the telemetry quota is full")
         self._lacks_room = True
-        self.log.make_spare()
+        try:
+            self.log.make_spare()
+        except StorageFailingError:
+            self._lacks_room = False  # perhaps: it cannot be asked at present
+            raise
         self._lacks_room = False
 
     def make_ready(self) -> None:

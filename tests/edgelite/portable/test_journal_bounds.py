@@ -16,7 +16,7 @@ from journal_world import (
 
 from edgelite.effects import Sync
 from edgelite.journal import KEEP_NEWEST, KEEP_OLDEST, THIN_OUT, Journal, JournalLimits
-from edgelite.storage import StorageFullError
+from edgelite.storage import StorageFailingError, StorageFullError
 from edgelite_ports.testing import MemoryStorage
 from edgelite_protocol.errors import CorruptionError, MisuseError, PlatformError
 
@@ -269,3 +269,38 @@ def test_what_follows_a_write_that_failed_is_there_after_a_cut() -> None:
     assert world.facts.damaged == []
     world.settle()
     assert [name for name, _ in world.journal.reports(TELEMETRY, None, 10)][1:] == names
+
+
+def test_a_medium_that_fails_gives_no_file_and_takes_nothing_away() -> None:
+    """As patient as with a full one, but no telemetry gives way: what fails now has room again when it heals."""
+    world = World(6, limits(KEEP_NEWEST, 8, 14))
+    world.settle()
+    for number in range(40):
+        world.sample(b"%04d" % number + bytes(96))
+        world.step()
+    world.settle()
+    files, before = sorted(world.storage.names()), rows(world.journal, TELEMETRY)
+    world.storage.writes_fail = "input/output error"
+    for number in range(100):
+        world.sample(b"%04d" % (40 + number) + bytes(96))
+        world.step()
+
+    def fill() -> None:
+        for _ in range(60):
+            world.write([("put", 1, "a", bytes(300))])
+
+    assert "input/output error" in refused(StorageFailingError, fill)
+    assert sorted(world.storage.names()) == files
+    world.storage.writes_fail = None
+    world.settle()
+    kept = rows(world.journal, TELEMETRY)
+    dropped = world.journal.take_dropped()
+    assert kept[: len(before)] == before
+    assert len(kept) + dropped[0][1] == 140
+    world.sample(b"after")
+    world.write([("put", 1, "a", b"1")])
+    world.settle()
+    power_cycled(world)
+    world.settle()
+    assert world.facts.damaged == [] and world.journal.get(1, "a") == b"1"
+    assert rows(world.journal, TELEMETRY)[-1][1] == b"after"
