@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from edgelite.driver import ConfigurationError
-from edgelite_hub.store.contract import Sample
+from edgelite_hub.store.contract import Position, Sample
+from edgelite_hub.store.memory import MemoryStore
 from edgelite_sim.invariants import INVARIANTS, bounds_of, make, names
 from edgelite_sim.invariants.invariant import VIOLATIONS_MAX
 from edgelite_sim.invariants.objects import DEVICES, NODES, PODS
@@ -52,12 +53,11 @@ class FakeWorld:
     def __init__(self, *stored: Any) -> None:
         samples = [sample(value) for value in stored]
         settings = SimpleNamespace(telemetry_retention_ms=7 * 24 * HOUR, maintenance_ms=10 * MINUTE)
-        store_ = SimpleNamespace(read=lambda function: [])
         self.start_unix_ms = 0
         hub = SimpleNamespace(
             is_up=True, unix_ms=0, name=HUB, samples=lambda device, property: samples, settings=settings
         )
-        hub.store, hub.process, hub.list = store_, None, lambda resource: []
+        hub.store, hub.process, hub.list = MemoryStore(), None, lambda resource: []
         config = SimpleNamespace(group_window_ms=1000, backoff_base_ms=1000, backoff_cap_ms=300_000)
         config.session_lasted_ms, config.journal_bytes_max, config.segment_bytes = 60_000, 4 << 20, 256 << 10
         node = SimpleNamespace(is_on=True, link=SimpleNamespace(state="up"), config=config, faults=[], hangs=False)
@@ -270,7 +270,9 @@ def test_the_words_for_a_gap_are_the_hub_s_own() -> None:
 def test_an_acknowledgement_beyond_what_the_store_has_is_told() -> None:
     invariant, world = lost(1, 2, 3)
     invariant.acknowledged(NODE, HUB, 1, 1, 7, 5)
-    world.hubs[HUB].store = SimpleNamespace(read=lambda function: [(1, 6)])
+    lane = 1
+    position = Position(1, 6)
+    world.hubs[HUB].store.transact(lambda transaction: transaction.set_position(NODE, b"journal", lane, position))
     invariant.end(world, HOUR)
     assert texts(invariant) == ["hub acknowledged report (1, 7) of lane 1, and its store ends at (1, 6)"]
 

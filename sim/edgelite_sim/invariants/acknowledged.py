@@ -74,7 +74,8 @@ class NothingAcknowledgedIsLost(Invariant):
         self._windows_ms: dict[str, int] = {}
         self._crashed: set[str] = set()
         self._unsafe = Troubles(*UNSAFE_FAULTS)
-        self._devices = Troubles("device", "agent-hang", SUSPEND)  # then an answer that has left may not be taken
+        self._devices = Troubles("device")  # then an answer that has left may not be taken
+        self._frozen = Troubles("agent-hang", SUSPEND)  # then neither, and nothing is made safe
 
     # ---- what is seen
 
@@ -85,7 +86,8 @@ class NothingAcknowledgedIsLost(Invariant):
     def answered(self, node: str, device: str, values: dict[str, object], now_ms: int) -> None:
         reported = {name: values[name] for name in values if self._following.is_reported(node, device, name)}
         self._readings.answered(node, device, reported, now_ms)
-        if self._devices.is_or_was(node, now_ms) or reach.hangs(self.world, node):
+        is_troubled = self._devices.is_or_was(node, now_ms) or self._frozen.is_or_was(node, now_ms)
+        if is_troubled or reach.hangs(self.world, node):
             self._of(node).untaken.add(now_ms)
 
     def stored(self, hub: str, samples: Sequence[Sample], now_ms: int) -> None:
@@ -141,15 +143,17 @@ class NothingAcknowledgedIsLost(Invariant):
             return
         losses = self._of(node)
         unsafe_ms = self._unsafe.since_ms(node)
-        safe_ms = now_ms if unsafe_ms is None else unsafe_ms
+        frozen_ms = self._frozen.since_ms(node)
+        safe_ms = min(time_ms for time_ms in (now_ms, unsafe_ms, frozen_ms) if time_ms is not None)
         losses.was_unsafe = losses.was_unsafe or unsafe_ms is not None
         losses.deaths.append((safe_ms - self._window_ms(node), now_ms))
-        self._devices.fault(HEAL, node, "agent-hang", now_ms)
+        self._frozen.fault(HEAL, node, "agent-hang", now_ms)
 
     def fault(self, kind: str, target: str, detail: str, now_ms: int) -> None:
         self._conditions.fault(kind, target, detail, now_ms)
         self._unsafe.fault(kind, target, detail, now_ms)
         self._devices.fault(kind, target, detail, now_ms)
+        self._frozen.fault(kind, target, detail, now_ms)
         if kind in DAMAGE_FAULTS:
             self._of(target).damaged_ms = now_ms
 

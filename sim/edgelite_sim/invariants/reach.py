@@ -4,16 +4,13 @@ depends on observers' calls alone."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import cbor2
 
 from edgelite.config import Config
 from edgelite_hub.settings import Settings
+from edgelite_hub.store.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from edgelite_hub.store.contract import Transaction
     from edgelite_sim.invariants.readings import Series
     from edgelite_sim.world.world import World
 
@@ -38,17 +35,12 @@ def objects(world: World | None, hub: str, resource: str) -> list[dict[str, Any]
 
 def position(world: World | None, hub: str, node: str, lane: int) -> list[tuple[int, int]] | None:
     """(generation, sequence) up to which the hub's store has a lane of each of the node's journals; None where that
-    cannot be asked."""
-    if world is None or hub not in world.hubs:
+    cannot be asked. The contract lists no positions, so this looks into the store that a world has."""
+    store = world.hubs[hub].store if world is not None and hub in world.hubs else None
+    if not isinstance(store, MemoryStore):
         return None
-    return world.hubs[hub].store.read(partial(_positions, node, lane))
-
-
-def _positions(node: str, lane: int, transaction: Transaction) -> list[tuple[int, int]]:
-    kept = transaction.get_meta("journals/" + node)
-    rows = cbor2.loads(kept) if kept is not None else []
-    found = (transaction.position(node, row[0], lane) for row in rows)
-    return [(one.generation, one.sequence) for one in found if one is not None]
+    rows = store._tables.positions.items()
+    return [(one.generation, one.sequence) for (owner, _, where), one in rows if owner == node and where == lane]
 
 
 def config(world: World | None, node: str) -> Config:

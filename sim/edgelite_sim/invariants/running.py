@@ -81,7 +81,7 @@ class WhatShouldRunRuns(Invariant):
     def _started(self, node: str, workload: str, one: _Unit, now_ms: int) -> None:
         if one.is_running:
             self.violate(now_ms, node, f"{workload} was started at {one.started_ms} ms, runs, and is started again")
-        elif one.due_ms is not None and now_ms > one.due_ms and not one.is_told:
+        elif one.due_ms is not None and now_ms > one.due_ms and not one.is_told and self._conditions.is_awake(node):
             self.violate(now_ms, node, f"{workload} runs again only now: it had to by {one.due_ms} ms")
         one.started_ms = now_ms
         one.is_running, one.is_stopping, one.is_told, one.comes_back = True, False, False, True
@@ -140,14 +140,19 @@ class WhatShouldRunRuns(Invariant):
         is_able = self._conditions.is_awake(node) and self._agents.get(node, True)
         if not is_able or self._misbehaving.since_ms(node) is not None:
             return
-        for (workload, _), one in sorted(self._units.get(node, {}).items()):
+        for (workload, unit), one in sorted(self._units.get(node, {}).items()):
             if one.due_ms is None or now_ms <= one.due_ms or one.is_told:
                 continue
-            if not any(runs_on(pod) == node and is_always(pod) for pod in self._pods(workload)):
-                one.due_ms = None  # nobody wants it any more, or it may have ended for good
+            if not any(self._is_wanted(pod, node, unit) for pod in self._pods(workload)):
+                one.due_ms = None  # nobody wants it any more, another took its name, or it may have ended for good
                 continue
             one.is_told = True
             self.violate(now_ms, node, f"{workload} does not run: it had to by {one.due_ms} ms")
+
+    @staticmethod
+    def _is_wanted(pod: dict[str, Any], node: str, unit: str) -> bool:
+        is_it = unit.partition("/")[0] == pod["metadata"].get("uid")
+        return is_it and runs_on(pod) == node and is_always(pod)
 
     def _pods(self, workload: str) -> list[dict[str, Any]]:
         namespace, _, name = workload.partition("/")
