@@ -84,6 +84,7 @@ def test_a_running_proxy_is_cut_healed_and_changed_from_outside(
     where = ["--control", str(program.control)]
     assert program.said[2] == f"controlled at {program.control}\n"
     assert "up  profile lan" in program.said[3]
+    assert program.control.stat().st_mode & 0o777 == 0o600
     assert program.ask() == "hello"
 
     assert cut_main(["--kind", "refused", *where]) == 0
@@ -139,7 +140,7 @@ def test_what_is_wrong_in_a_request_is_answered_with_what_is_allowed(program: Pr
         with pytest.raises(ControlError, match=allowed):
             call(program.control, words)  # type: ignore[arg-type]
     assert raw(program.control, b"what?\n") == {"error": "no JSON object in one line"}
-    assert raw(program.control, b"x" * (2 * LINE_BYTES_MAX)) is None
+    assert raw(program.control, b"x" * (2 * LINE_BYTES_MAX) + b"\n") is None
     assert call(program.control, {"do": "status"})["state"] == "up"
 
 
