@@ -114,7 +114,7 @@ class HubWire:
         if peer.is_closed:
             self.peer = None
             if peer.is_reset:
-                flow.reset(self._queue.now_ms)
+                flow.reset(self._queue.now_ms, DOWN)
             else:
                 flow.close(DOWN, self._queue.now_ms)
             sent = True
@@ -122,7 +122,10 @@ class HubWire:
             self._schedule()
 
     def _schedule(self) -> None:
-        deadline_ms = self.flow.step(self._queue.now_ms)
+        flow = self.flow
+        deadline_ms = flow.step(self._queue.now_ms)
+        if (self._near is not None and flow.ended(DOWN)) or (self.peer is not None and flow.ended(UP)):
+            deadline_ms = self._queue.now_ms  # a link without latency: the end is there already, and has to be told
         event = self._event
         if event is not None and event.call is not None:
             if event.time_ms == deadline_ms:
