@@ -26,7 +26,7 @@ def test_a_node_hears_at_once_of_its_hubs_end_and_comes_back(profile: str, end: 
     world.run(60_000)
     getattr(hub, end)()
     world.run(1_000)
-    assert [is_live for _, is_live, _ in sessions.heard] == [True, False]
+    assert [is_live for _, is_live, _ in sessions.heard[:2]] == [True, False]
     assert sessions.heard[1][0] < 60_500
     if not hub.is_up:
         hub.start()
