@@ -6,12 +6,26 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from edgelite_sim import faults
 from edgelite_sim.invariants import names as invariant_names
-from edgelite_sim.scenario import Result, Scenario, ScenarioError, build, library, load, read_text, run, to_toml
+from edgelite_sim.scenario import (
+    Result,
+    Scenario,
+    ScenarioError,
+    build,
+    figures,
+    library,
+    load,
+    read_text,
+    run,
+    to_toml,
+)
+from edgelite_sim.scenario.figures import Figures
 from edgelite_sim.scenario.running import Moment
 from edgelite_sim.world.observer import Observer
 
@@ -134,7 +148,12 @@ def test_a_fault_more_does_not_move_the_others() -> None:
     def outages(told: Told) -> list[tuple[int, str, str]]:
         return [one for one in told.faults if one[1] == "outage"]
 
-    assert outages(ran(chance)[1]) == outages(ran(other + chance)[1]) != []
+    alone = outages(ran(chance)[1])
+    assert alone == outages(ran(other + chance)[1])
+    assert {at_ms for at_ms, _, node in alone if node == "shop-1"}.isdisjoint(
+        at_ms for at_ms, _, node in alone if node == "shop-2"
+    )
+    assert len({node for _, _, node in alone}) == 2
 
 
 def test_outages_that_overlap_end_with_the_last_of_them() -> None:
@@ -166,6 +185,26 @@ at = "20m"
 """
     last = {node: (at_ms // MINUTE_MS, state) for at_ms, node, state in ran(addition)[1].lines}
     assert last == {"shop-1": (10, "silent"), "shop-2": (20, "up")}
+
+
+def test_a_heal_leaves_what_has_an_end_of_its_own() -> None:
+    addition = """[[fault]]
+kind = "outage"
+target = "shop-1"
+at = "10m"
+[[fault]]
+kind = "outage"
+how = "dns"
+target = "shop-1"
+at = "12m"
+for = "10m"
+[[fault]]
+kind = "heal"
+target = "shop-1"
+at = "15m"
+"""
+    lines = [(at_ms // MINUTE_MS, state) for at_ms, node, state in ran(addition)[1].lines if node == "shop-1"]
+    assert lines[-3:] == [(10, "silent"), (12, "dns"), (22, "up")]
 
 
 def test_power_that_fails_twice_comes_back_once() -> None:
@@ -283,6 +322,53 @@ at_most = "1 kB"
     assert not failed.passed
     assert failed.expectations[0].text == "wire_bytes_per_node_day at most 1 kB"
     assert "kB" in failed.expectations[0].found or "MB" in failed.expectations[0].found
+
+
+@pytest.mark.parametrize(
+    ("course", "restarts"),
+    [
+        (["started"], 0),
+        (["started", "killed", "started"], 1),
+        (["started", "signalled 15", "exited 143", "started"], 1),
+        (["started", "lost power", "started"], 0),
+        (["started", "signalled 15", "lost power", "started"], 0),
+        (["started", "lost power", "signalled 15", "started"], 0),
+    ],
+)
+def test_restarts_are_counted_but_for_those_after_a_loss_of_power(course: list[str], restarts: int) -> None:
+    counted = Figures()
+    for what in course:
+        counted.unit("a", "default/till-a", "unit", what, 0)
+    assert figures.everything(counted, ["a"])["restarts"] == restarts
+
+
+def test_figures_of_time() -> None:
+    counted = Figures()
+    for at_ms, is_live in ((10, True), (40, False), (60, True)):
+        counted.session("a", is_live, "", at_ms)
+    counted.gauges("a", {"reports_waiting": 7}, 20)
+    counted.gauges("a", {"reports_waiting": 0}, 80)
+    counted.now_ms = 100
+    found = figures.everything(counted, ["a"])
+    assert (found["live_share"], found["live_since"]) == (0.7, 60)
+    assert (found["backlog_max"], found["backlog_end"], found["backlog_empty_at"]) == (7, 0, 80)
+    live = figures.FIGURES["live"]
+    assert [live.compute(figures.Asked(counted, ("a",), at_ms)) for at_ms in (0, 10, 39, 40, 99)] == [0, 1, 1, 0, 1]
+    counted.gauges("a", {"reports_waiting": 3}, 90)
+    assert figures.everything(counted, ["a"])["backlog_empty_at"] == figures.NEVER
+
+
+def test_what_is_delivered_is_counted_by_news() -> None:
+    counted = Figures()
+    for value in (1, 1, 2, 2, 3):
+        counted.answered("a", "default/m", {"p": value}, 0)
+    assert figures.everything(counted, ["a"])["delivered"] == 0
+    counted.stored("hub", [sample(1), sample(2), sample(2)], 0)
+    assert figures.everything(counted, ["a"])["delivered"] == pytest.approx(2 / 3)
+
+
+def sample(value: int) -> Any:
+    return SimpleNamespace(node="a", device="default/m", property="p", value=value)
 
 
 def test_an_invariant_that_fails_is_told_with_its_time() -> None:

@@ -101,6 +101,8 @@ class Timetable:
         self.world.tell_fault(kind.name, name, _detail(kind, parameters))
         if kind.name == "heal":
             self._heal(name)
+            if ("line", name) in self._lasting:  # what has an end of its own goes on
+                return
         ending = kind.apply(self.scene, name, parameters)
         if ending is None:
             return
@@ -134,7 +136,6 @@ class Timetable:
         self.world.tell_fault("heal", name, kind)
 
     def _heal(self, name: str) -> None:
-        """What has an end of its own keeps it."""
         lasting = self._lasting.get(("line", name))
         for mine in list(lasting.active) if lasting else []:
             if mine[1].get("for") is None:
