@@ -12,18 +12,19 @@ FAILED, TRACE, SEED = "# failed: ", "# trace: ", "# found by seed: "
 
 @dataclass(frozen=True)
 class Found:
-    """`failures` by invariant; `digest` of the trace when it was found."""
+    """`failures` by invariant; `digest` of the trace when it was found; `invariant` is the one it was shrunk for."""
 
     scenario: Scenario
     seed: int
     failures: dict[str, str]
     digest: str
+    invariant: str = ""
 
 
 def write_found(found: Found, folder: Path) -> Path:
     """The file's name says which invariant, and which seed."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = "-".join(sorted(found.failures)[0].replace(" ", "-").split("/"))
+    name = "-".join((found.invariant or min(found.failures)).replace(" ", "-").split("/"))
     path = folder / f"{name}-{found.seed}.toml"
     lines = [f"{SEED}{found.seed}"]
     lines += [f"{FAILED}{name}: {_in_a_line(text)}" for name, text in sorted(found.failures.items())]

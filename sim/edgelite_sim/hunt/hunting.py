@@ -120,20 +120,20 @@ class _Hunt:
             self._found(result)
             return
         assert isinstance(result, Trial)
-        is_new = bool(set(result.failures) - set(self._tally.by_invariant))
+        new = sorted(set(result.failures) - set(self._tally.by_invariant))
         self._tally.count(result)
         if not result.failures:
             return
         self._failed(result)
-        if is_new:  # the same again is counted, and not shrunk
-            self._running.add(self._pool.submit(_shrink_seed, result, tuple(self._plan.kinds), self._plan.shrink_s))
+        for invariant in new:  # the same again is counted, and not shrunk
+            kinds = tuple(self._plan.kinds)
+            self._running.add(self._pool.submit(_shrink_seed, result, kinds, self._plan.shrink_s, invariant))
 
 
 def _try_seed(seed: int, kinds: Sequence[str]) -> Trial:
     return try_scenario(swarm(seed, kinds))
 
 
-def _shrink_seed(trial: Trial, kinds: Sequence[str], time_s: float) -> Found:
-    scenario = swarm(trial.seed, kinds)
-    smallest, gave = shrink(scenario, trial, time_s)
-    return Found(smallest, trial.seed, gave.failures, gave.digest)
+def _shrink_seed(trial: Trial, kinds: Sequence[str], time_s: float, invariant: str) -> Found:
+    smallest, gave = shrink(swarm(trial.seed, kinds), trial, time_s, invariant)
+    return Found(smallest, trial.seed, gave.failures, gave.digest, invariant)

@@ -22,10 +22,15 @@ Told = Callable[[Scenario, int], object]
 
 
 def shrink(
-    scenario: Scenario, trial: Trial, time_s: float, told: Told = lambda scenario, tries: None
+    scenario: Scenario,
+    trial: Trial,
+    time_s: float,
+    invariant: str = "",
+    told: Told = lambda scenario, tries: None,
 ) -> tuple[Scenario, Trial]:
-    """`trial` is what the scenario gave. The smallest found within the time, and what that gives."""
-    wanted = set(trial.failures)
+    """`trial` is what the scenario gave, and `invariant` the one that has to go on failing; the first where none is
+    named. The smallest found within the time, and what that gives."""
+    wanted = invariant or min(trial.failures)
     until_s = time.monotonic() + time_s
     tries = 0
     is_smaller = True
@@ -38,7 +43,7 @@ def shrink(
                 continue
             tries += 1
             found = try_scenario(candidate)
-            if wanted & set(found.failures):
+            if wanted in found.failures:
                 scenario, trial, is_smaller = candidate, found, True
                 told(scenario, tries)
                 break

@@ -47,9 +47,12 @@ METER: dict[str, Any] = {
         }
     ],
 }
-# What ends the history that a scenario could be judged by, or needs another fault before it, is made here by hand.
 NEEDS_BACKUP = "hub-restore"
-BACKUP = "hub-backup"
+NOT_BY_THEMSELVES = ("hub-backup", "heal")  # they come with what they are for
+# An empty hub knows no node, and refuses all until people let them join again: nobody does here, so nothing can be
+# asked of what the hub holds. That the nodes go on as before can.
+EMPTY_HUB = "hub-empty"
+NEEDS_THE_HUB = ("desired-state-is-reached", "nothing-acknowledged-is-lost")
 
 
 def swarm(seed: int, kinds: Sequence[str] = ()) -> Scenario:
@@ -70,11 +73,13 @@ def swarm(seed: int, kinds: Sequence[str] = ()) -> Scenario:
         for _ in range(draw.randint(1, TIMES_MAX)):
             scenario.faults += _faults(kind, scenario, draw, faulty_ms)
     scenario.faults.sort(key=lambda part: part.at or 0)
+    if any(part.kind == EMPTY_HUB for part in scenario.faults):
+        scenario.invariants = dict.fromkeys(NEEDS_THE_HUB, False)
     return scenario
 
 
 def _is_drawn(kind: Kind, draw: random.Random) -> bool:
-    return draw.random() < SHARE_OF_KINDS and kind.name != BACKUP
+    return draw.random() < SHARE_OF_KINDS and kind.name not in NOT_BY_THEMSELVES
 
 
 def _fleet(draw: random.Random) -> FleetPart:
@@ -130,7 +135,7 @@ def _faults(kind: Kind, scenario: Scenario, draw: random.Random, faulty_ms: int)
     part = FaultPart(kind=kind.name, target=targets, at=at, parameters=parameters)
     if kind.name != NEEDS_BACKUP:
         return [part]
-    backup = FaultPart(kind=BACKUP, target=targets, at=draw.randint(0, at), parameters={"name": f"backup-{at}"})
+    backup = FaultPart(kind="hub-backup", target=targets, at=draw.randint(0, at), parameters={"name": f"backup-{at}"})
     part.parameters["backup"] = f"backup-{at}"
     return [backup, part]
 
