@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from edgelite_sim.world.world import World
 
 TARGETS = ("node", "link", "workload", "device", "hub")
+NAMESPACE = "default"  # of the workloads and devices that faults name
 DAY_MS = 86_400_000
 Ending = Callable[[], None]
 Parameters = Mapping[str, Any]
@@ -31,6 +32,12 @@ class Scene:
 
     def profile(self, name: str) -> Profile:
         return self.profiles[name] if name in self.profiles else builtin(name)
+
+
+def object_name(target: str, known: Container[str]) -> str:
+    """Of "name@node": "default/name" where that is known, or as scenarios name what they put on several nodes."""
+    name, _, node = target.partition("@")
+    return f"{NAMESPACE}/{name}" if f"{NAMESPACE}/{name}" in known else f"{NAMESPACE}/{name}-{node}"
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from edgelite_sim.faults.kind import Apply, Ending, Kind, Parameters, Scene, lasting
+from edgelite_sim.faults.kind import Apply, Ending, Kind, Parameters, Scene, lasting, object_name
 from edgelite_sim.written.fields import Field
-
-NAMESPACE = "default"  # of a scenario's devices
 
 
 def _failing(how: str, **names: str) -> Apply:
     """`names`: what the device calls each of the parameters."""
 
     def apply(scene: Scene, target: str, parameters: Parameters) -> Ending | None:
-        device, _, node = target.partition("@")
-        source = scene.world.devices[node, f"{NAMESPACE}/{device}-{node}"].source
+        node = target.rpartition("@")[2]
+        known = [name for on, name in scene.world.devices if on == node]
+        source = scene.world.devices[node, object_name(target, known)].source
         if how not in source.condition.kinds:
             return None  # a scale has no Modbus exceptions: a pattern may name devices of several kinds
         source.fail(how, **{name: parameters[own] for own, name in names.items()})

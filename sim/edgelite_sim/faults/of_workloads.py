@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edgelite_sim.faults.kind import Ending, Kind, Parameters, Scene, lasting
+from edgelite_sim.faults.kind import Ending, Kind, Parameters, Scene, lasting, object_name
+from edgelite_sim.world.processes import SimProcesses
 from edgelite_sim.written.fields import Field
 
-NAMESPACE = "default"  # of a scenario's workloads
 # What a simulated process does then (edgelite_sim.world.behaviour).
 MISBEHAVIOURS = {
     "crash": "crashes --every 10s",
@@ -17,19 +17,21 @@ MISBEHAVIOURS = {
 }
 
 
+def _of(scene: Scene, target: str) -> tuple[SimProcesses, str]:
+    processes = scene.world.nodes[target.rpartition("@")[2]].processes
+    return processes, object_name(target, [one.workload for one in processes.running()])
+
+
 def misbehave(scene: Scene, target: str, parameters: Parameters) -> Ending | None:
-    workload, _, node = target.partition("@")
-    name = f"{NAMESPACE}/{workload}-{node}"
-    processes = scene.world.nodes[node].processes
+    processes, name = _of(scene, target)
     processes.misbehave(name, MISBEHAVIOURS[parameters["how"]])
     return lambda: processes.behave(name)
 
 
 def kill(scene: Scene, target: str, parameters: Parameters) -> Ending | None:
-    workload, _, node = target.partition("@")
-    processes = scene.world.nodes[node].processes
+    processes, name = _of(scene, target)
     for running in processes.running():
-        if running.workload == f"{NAMESPACE}/{workload}-{node}":
+        if running.workload == name:
             processes.kill(running.unit)
     return None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgelite import __version__
-from edgelite.config import parse
+from edgelite.config import Config, parse
 from edgelite.node import Node, Platform
 from edgelite.outbox import LANES
 from edgelite.supervisor import Supervisor
@@ -23,6 +23,7 @@ from edgelite_sim.world.flash import PowerCut, SimFlash
 from edgelite_sim.world.logs import LogStore
 from edgelite_sim.world.port import Connections, Syncs, Worker
 from edgelite_sim.world.processes import SimProcesses
+from edgelite_sim.world.programs import SimProcess
 from edgelite_sim.world.queue import Event
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ STOP_TIMEOUT_MS = 5_000
 WATCHDOG_MS = 60_000
 GAUGES_MS = 60_000
 FLASH_BYTES = 64 * 1024 * 1024
+DRIVERS = ["ble", "modbus", "serial"]
 CAPABILITIES: dict[str, object] = {
     "agent": __version__,
     "architecture": "armv6l",
@@ -48,7 +50,7 @@ CAPABILITIES: dict[str, object] = {
     "os_image": "simulated",
     "runtime": "cpython 3.13.0",
     "runtimes": ["process"],
-    "drivers": ["ble", "modbus", "serial"],
+    "drivers": DRIVERS,
     "cannot": {},
     "memory_bytes": 512 * 1024 * 1024,
     "cores": 1,
@@ -76,6 +78,7 @@ class SimNode:
         self.processes.woken = self.round
         self.processes.artifacts = self.artifacts
         self.processes.output = self.logs
+        self.processes.find_program = self._find_program
         self.watchdog = Watchdog(world.queue, WATCHDOG_MS, self._bitten)
         self.identity: Any = None  # as its hub judges it
         self.is_on = False
@@ -162,7 +165,7 @@ class SimNode:
         self.hangs = False
         self.config = parse(self.config_text)
         platform = Platform(
-            *(self.flash, self.artifacts, self.logs, self._boot_id, self.draw.randbytes, CAPABILITIES),
+            *(self.flash, self.artifacts, self.logs, self._boot_id, self.draw.randbytes, capabilities(self.config)),
             frame_bytes_max=FRAME_BYTES_MAX,
         )
         node = Node(self.config, platform)
@@ -376,6 +379,10 @@ class SimNode:
     def _log(self, level: str, text: str) -> None:
         self._note(f"{level}: {text}")
 
+    def _find_program(self, words: list[str], environment: dict[str, str]) -> SimProcess | None:
+        found = self.world.programs.find(words)
+        return None if found is None else SimProcess(self, *found, environment)
+
     # ---- the network
 
     def cut(self, kind: str = "silent") -> None:
@@ -467,6 +474,11 @@ class Guarded:
     def __getattr__(self, name: str) -> Callable[..., object]:
         method = getattr(self._supervisor, name)
         return lambda *arguments: self._node.guarded(lambda: method(*arguments))
+
+
+def capabilities(config: Config) -> dict[str, object]:
+    """What its hello tells: drivers of others too, as the ports do."""
+    return {**CAPABILITIES, "drivers": sorted({*DRIVERS, *config.drivers})}
 
 
 def node_gauges(sim_node: SimNode, node: Node) -> dict[str, int]:

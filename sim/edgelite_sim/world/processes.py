@@ -20,11 +20,12 @@ from edgelite_protocol.errors import MisuseError
 from edgelite_protocol.messages import (
     CONTAINER_COMMAND,
     CONTAINER_DIGEST,
+    CONTAINER_ENVIRONMENT,
     WORKLOAD_GENERATION,
     WORKLOAD_NAME,
     WORKLOAD_NAMESPACE,
 )
-from edgelite_sim.world.behaviour import Behaviour, BehaviourError, parse, parse_own
+from edgelite_sim.world.behaviour import RUNS, Behaviour, BehaviourError, parse, parse_own
 from edgelite_sim.world.queue import Event, EventQueue
 
 SIGNAL_KILL, SIGNAL_TERMINATE = 9, 15
@@ -64,6 +65,14 @@ class Running:
     children: int
 
 
+class Program(Protocol):
+    """A user's own program in a process (programs.py). `machine` is an `_Machine`."""
+
+    def begin(self, machine: Any) -> None: ...
+    def terminate(self) -> bool: ...
+    def ended(self) -> None: ...
+
+
 class _Process:
     def __init__(self, effect: StartUnit, behaviour: Behaviour, now_ms: int) -> None:
         self.unit = effect.unit
@@ -81,6 +90,7 @@ class _Process:
         self.is_ending = False
         self.end = EXIT_UNKNOWN
         self.events: list[Event] = []
+        self.program: Program | None = None
         self.successor: StartUnit | None = None  # started when this one has been cleared away
 
     def identity(self) -> dict[int, object]:
@@ -96,13 +106,39 @@ class _Process:
         for event in self.events:
             event.cancel()
         self.events.clear()
+        program, self.program = self.program, None
+        if program is not None:
+            program.ended()
+
+
+class _Machine:
+    """What a kernel does for one process with a program."""
+
+    def __init__(self, processes: SimProcesses, process: _Process) -> None:
+        self._processes = processes
+        self._process = process
+
+    def after(self, delay_ms: int, call: Callable[[], object]) -> Event:
+        process = self._process
+        event = self._processes._queue.after(delay_ms, call)
+        process.events = [one for one in process.events if one.call is not None]
+        process.events.append(event)
+        return event
+
+    def write(self, data: bytes) -> None:
+        if self._processes.output is not None:
+            self._processes.output.write(self._process.unit, data)
+
+    def end(self, code: int) -> None:
+        self._processes._end(self._process, code, 0)
 
 
 class SimProcesses:
     """`supervisor` is the core's, of the agent that runs now, None while none does; set it anew for each agent.
     `tell(workload, unit, what)` hears what `Observer.unit` does. `monotonic_ms` is the
     node's clock, `woken` is called behind each completion that came by itself, `artifacts` has `root(digest)`, and
-    `output` takes what processes write; all four may be set later."""
+    `output` takes what processes write, `find_program(words, environment)` finds a user's own; all may be set
+    later."""
 
     def __init__(
         self,
@@ -117,6 +153,7 @@ class SimProcesses:
         self.woken: Callable[[], object] = lambda: None
         self.artifacts: Any = None
         self.output: Output | None = None
+        self.find_program: Callable[[list[str], dict[str, str]], Program | None] = lambda words, environment: None
         self._queue = queue
         self._draw = draw
         self._tell = tell
@@ -173,6 +210,9 @@ class SimProcesses:
             return
         self._tell(process.workload, process.unit, "signalled %d" % effect.signal)
         behaviour = process.behaviour
+        is_own = effect.signal == SIGNAL_TERMINATE and process.program is not None and not process.is_ending
+        if is_own and process.program is not None and process.program.terminate():
+            return
         if effect.signal == SIGNAL_KILL:
             process.is_ending = True
             self._end_later(process, KILL_MS, EXIT_BY_SIGNAL + SIGNAL_KILL, SIGNAL_KILL)
@@ -347,6 +387,14 @@ class SimProcesses:
             self._end_later(process, behaviour.end_after_ms, code, behaviour.signal)
         if behaviour.says_every_ms is not None:
             process.events.append(self._queue.after(behaviour.says_every_ms, lambda: self._say(process, 1)))
+        if behaviour is RUNS:
+            self._begin_program(process)
+
+    def _begin_program(self, process: _Process) -> None:
+        rows: Any = process.form.get(CONTAINER_ENVIRONMENT, {})
+        process.program = self.find_program(_command(process.form), dict(rows))
+        if process.program is not None:
+            process.program.begin(_Machine(self, process))
 
     def _say(self, process: _Process, number: int) -> None:
         if self.output is not None:

@@ -17,13 +17,16 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from edgelite_protocol.errors import MisuseError
 from edgelite_sim.network import profile as profiles
 from edgelite_sim.network.profile import Profile
 from edgelite_sim.world.hub import Backup, SimHub
 from edgelite_sim.world.node import SimNode
 from edgelite_sim.world.observer import Observer
+from edgelite_sim.world.programs import Programs
 from edgelite_sim.world.queue import EventQueue
 from edgelite_sim.world.trace import Trace
+from edgelite_sim.written import units
 
 if TYPE_CHECKING:
     from edgelite_sim.world.wires import DeviceWire
@@ -82,6 +85,7 @@ class World:
         self.devices: dict[tuple[str, str], WorldDevice] = {}  # by (node, name)
         self.profiles: dict[str, Profile] = {}  # a scenario's own, and those of edgelite_sim.network when asked for
         self.backups: dict[tuple[str, str], Backup] = {}  # by (hub, name)
+        self.programs = Programs()  # a user's own, by command: what Pods with that command run
         self._reached: dict[tuple[str, tuple[Any, ...]], WorldDevice] = {}
         self._doubles: dict[str, list[SimHub]] = {}  # hubs that answer at another's address, by mistake
         self._draw_doubles = self.draw("doubles")
@@ -101,7 +105,9 @@ class World:
         """A generator of its own for each part, so that a part more or less disturbs no other's draws."""
         return random.Random(f"{self.seed} {name}")
 
-    def run(self, duration_ms: int) -> None:
+    def run(self, duration: int | str) -> None:
+        """Milliseconds, or text such as "1h30m"."""
+        duration_ms = units.as_ms(duration)
         if not self._has_begun:
             self._has_begun = True
             for observer in self.observers:
@@ -142,6 +148,8 @@ class World:
     ) -> SimNode:
         """A node that has joined the first of its hubs, as if by token. `settings` are those of agent.conf."""
         names = list(hubs) or list(self.hubs)[:1]
+        if not names or name in self.nodes:
+            raise MisuseError(f"there is a node {name} already" if names else "a node joins a hub: add_hub() first")
         found = self.profile(profile) if isinstance(profile, str) else profile
         node = SimNode(self, name, found, settings or {}, names)
         self.nodes[name] = node

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from edgelite_protocol.errors import MisuseError
+
 MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 BYTES = {"B": 1, "kB": 1000, "KiB": 1024, "MB": 1_000_000, "MiB": 1 << 20, "GB": 10**9, "GiB": 1 << 30, "TB": 10**12}
 
@@ -17,6 +19,14 @@ def duration_ms(text: str) -> int | None:
     if not parts or re.sub(r"\s", "", text) != "".join(number + unit for number, unit in parts):
         return None
     return round(sum(float(number) * MS[unit] for number, unit in parts))
+
+
+def as_ms(duration: int | str) -> int:
+    """Milliseconds, of a number of them or of text; MisuseError where it is neither."""
+    found = duration_ms(duration) if isinstance(duration, str) else duration
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise MisuseError(f"{duration!r} is no duration: give milliseconds, or {DURATION_EXAMPLES}")
+    return found
 
 
 def duration_text(value_ms: int) -> str:
