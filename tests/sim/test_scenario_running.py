@@ -403,6 +403,7 @@ UNTIL_H = {
     "solar-park-gprs": 14.0,
     "supermarket-storm-night": 4.0,
     "train-line": 6.0,
+    "two-hubs-by-mistake": 6.0,
     "year-without-rtc": 24.0 * 60,
 }
 
