@@ -54,7 +54,7 @@ def test_an_unknown_command_is_told_with_the_nearest(capsys: Captured) -> None:
     assert "did you mean `edgelite sim run`?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["run", "list", "check", "faults", "profiles", "invariants"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_explains_itself(name: str, capsys: Captured) -> None:
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])

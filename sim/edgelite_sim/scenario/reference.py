@@ -11,9 +11,12 @@ from collections.abc import Iterable
 from edgelite_sim import faults
 from edgelite_sim.faults.kind import lasting
 from edgelite_sim.faults.of_workloads import MISBEHAVIOURS
+from edgelite_sim.scenario import library
 from edgelite_sim.scenario.figures import ALL
 from edgelite_sim.scenario.format import TABLES, TOP
-from edgelite_sim.written import fields
+from edgelite_sim.scenario.model import Scenario
+from edgelite_sim.scenario.reading import read
+from edgelite_sim.written import fields, units
 from edgelite_sim.written.fields import Field
 
 TYPES = {
@@ -49,10 +52,18 @@ def tables() -> dict[str, str]:
     for target, title in TARGETS.items():
         kinds = [kind for kind in faults.KINDS.values() if kind.target == target]
         pieces[f"faults of a {target}"] = f"### {title}\n\n" + _rows(("kind", "", "parameters"), map(_fault, kinds))
+    stories = (read(path.read_text("utf-8"), str(path))[0] for path in sorted(library.folder().glob("*.toml")))
+    rows = ((f"[{one.name}](../sim/scenarios/{one.name}.toml)", one.description, _size(one)) for one in stories)
+    pieces["library"] = _rows(("scenario", "its story", ""), rows)
     pieces["figures"] = _rows(("figure", "in", ""), ((f"`{one.name}`", one.unit, one.sentence) for one in ALL))
     behaviours = ((f"`{name}`", f"`sim {words}`") for name, words in MISBEHAVIOURS.items())
     pieces["misbehaviours"] = _rows(("`how` of misbehave", "what the process does then"), behaviours)
     return pieces
+
+
+def _size(scenario: Scenario) -> str:
+    count = len(scenario.nodes())
+    return f"{count} node{'' if count == 1 else 's'}, {units.duration_text(scenario.duration)}"
 
 
 def _rows(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
