@@ -395,3 +395,13 @@ def test_an_unknown_way_to_cut_names_those_that_there_are() -> None:
     assert all(kind in str(caught.value) for kind in KINDS)
     with pytest.raises(UnknownKindError):
         Ends().cut("up")
+
+
+def test_a_machine_without_power_is_asked_ever_less_often() -> None:
+    """From 0.2 s to two minutes apart for 15 minutes, as Linux does: some fifteen times in all."""
+    ends = Ends()
+    ends.flow.lose_power(UP)
+    before = ends.flow.wire_bytes[DOWN]
+    ends.send(DOWN, b"x" * 100)
+    ends.run(20 * 60_000)
+    assert 10 <= (ends.flow.wire_bytes[DOWN] - before) // 152 <= 20

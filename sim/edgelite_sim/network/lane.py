@@ -295,7 +295,8 @@ class Lane:
                 return
             self.window_bytes = max(2 * self.segment_bytes, self.window_bytes // 2)
             self._launch(segment, now_ms)
-            self._back_off(now_ms, segment.due_ms < 0)
+            is_heard = segment.due_ms >= 0 and self.flow.ends[self.back] != DARK
+            self._back_off(now_ms, not is_heard)
         else:
             self.timer_ms = NEVER_MS
 
