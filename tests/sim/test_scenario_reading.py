@@ -181,6 +181,9 @@ WRONG = {
         10,
         ["no device is named"],
     ),
+    "a change that is no YAML": ("[[change]]\nat = '1h'\ntext = '{a'\n", 10, ["this text is no YAML"]),
+    "a change without objects": ("[[change]]\nat = '1h'\ntext = 'a: 1'\n", 10, ["apiVersion and kind"]),
+    "a file that is not there": ("[[change]]\nat = '1h'\napply = 'x.yaml'\n", 10, ["no file 'x.yaml'"]),
     "unknown figure": ("[[expect]]\nfigure = 'deliverd'\nat_least = 1\n", 9, ["did you mean 'delivered'?"]),
     "an expectation of nothing": ("[[expect]]\nfigure = 'delivered'\n", 8, ["at_least"]),
     "an impossible expectation": (
@@ -223,6 +226,12 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ScenarioError, match="no text"):
         load(tmp_path / "x.toml")
+
+
+def test_a_file_of_objects_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("{a")
+    with pytest.raises(ScenarioError, match=r"s\.toml:2: 'x\.yaml' is no YAML"):
+        read_text('duration = "1h"\nobjects = "x.yaml"\n[[fleet]]\nname = "a"\n', str(tmp_path / "s.toml"))
 
 
 def test_defaults() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
+
 from edgelite.config import _KEYS as AGENT_KEYS
 from edgelite.config import parse as parse_agent_conf
 from edgelite.driver import ConfigurationError
@@ -57,7 +59,7 @@ def check(scenario: Scenario, source: Source | None = None) -> None:
         _check_fault(scenario, source, ("fault", number), fault)
     for number, expectation in enumerate(scenario.expectations):
         _check_expectation(scenario, source, ("expect", number), expectation)
-    _check_files(source, scenario, ("objects",), scenario.objects)
+    _check_manifests(source, scenario, ("objects",), scenario.objects)
     _check_invariants(scenario, source)
 
 
@@ -209,6 +211,22 @@ def _check_files(source: Source, scenario: Scenario, path: Path, names: Sequence
             raise source.error(path, f"there is no file '{name}' beside this one", one_of(name, there))
 
 
+def _check_manifests(source: Source, scenario: Scenario, path: Path, names: Sequence[str]) -> None:
+    _check_files(source, scenario, path, names)
+    for name in names:
+        _check_yaml(source, path, f"'{name}'", (scenario.folder / name).read_bytes())
+
+
+def _check_yaml(source: Source, path: Path, what: str, text: str | bytes) -> None:
+    """What it says is the hub's to judge; that it says something is ours."""
+    try:
+        found = [one for one in yaml.safe_load_all(text) if one is not None]
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise source.error(path, f"{what} is no YAML: {' '.join(str(error).split())}") from error
+    if not found or not all(isinstance(one, dict) and one.get("kind") for one in found):
+        raise source.error(path, f"{what} has to have objects, each with its apiVersion and kind")
+
+
 # ---- what happens
 
 
@@ -255,7 +273,9 @@ def _check_change(scenario: Scenario, source: Source, path: Path, change: Change
             raise source.error(
                 (*path, "delete"), f"'{name}' names no object", "write resource/name, such as pods/till-shop-1"
             )
-    _check_files(source, scenario, (*path, "apply"), change.apply)
+    _check_manifests(source, scenario, (*path, "apply"), change.apply)
+    if change.text:
+        _check_yaml(source, (*path, "text"), "this text", change.text)
 
 
 def _check_fault(scenario: Scenario, source: Source, path: Path, fault: FaultPart) -> None:
