@@ -70,6 +70,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._now_ms = max(self._now_ms, now_ms)
         return self.deadline_ms()
 
+    def reach(self, now_ms: int) -> None:
+        """It is that time, before anything runs: for calls into it that come from elsewhere."""
+        self._now_ms = max(self._now_ms, now_ms)
+
     def deadline_ms(self) -> int | None:
         while self._timers and self._timers[0][2].cancelled():
             heapq.heappop(self._timers)

@@ -212,6 +212,8 @@ class SimProcess:
         """What a program raises is its own end, not the world's."""
         if self._machine is None:
             return
+        if self._loop is not None:
+            self._loop.reach(self._node.queue.now_ms)  # else what is called now would count from its last turn
         try:
             call()
         except SystemExit as error:
