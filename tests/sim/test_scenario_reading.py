@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelite_sim import faults
-from edgelite_sim.scenario import Scenario, ScenarioError, check, library, load, read_text, reference, to_toml
+from edgelite_sim.scenario import Scenario, ScenarioError, check, library, load, read_text, reference, to_toml, writing
 from edgelite_sim.scenario.model import ExpectPart, FaultPart, FleetPart, HubPart, WorkloadPart
 from edgelite_sim.world import behaviour
 from edgelite_sim.written import fields, units
@@ -37,6 +40,7 @@ def test_no_durations(text: str) -> None:
     assert units.duration_ms(text) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**12))
 def test_a_duration_is_read_as_it_is_written(value_ms: int) -> None:
     assert units.duration_ms(units.duration_text(value_ms)) == value_ms
@@ -149,6 +153,9 @@ WRONG = {
         10,
         ["segments"],
     ),
+    "a setting of another type": ("[[fleet]]\nname = 'van'\n[fleet.settings]\nbus = 3\n", 11, ["bus: yes or no"]),
+    "a name that no node can have": ("[[fleet]]\nname = 'Van_1'\n", 9, ["lower-case"]),
+    "a kind that is no text": ("[[fault]]\nkind = ['outage']\n", 9, ["no fault"]),
     "a device on nobody": (
         "[[device]]\nname = 'm'\nfile = 'x.toml'\non = 'van-*'\n",
         11,
@@ -280,6 +287,7 @@ def fault_parts() -> st.SearchStrategy[FaultPart]:
     return st.sampled_from(list(faults.KINDS.values())).flatmap(of)
 
 
+@settings(deadline=None)
 @given(st.lists(fault_parts(), max_size=4))
 def test_what_a_program_writes_is_read_back(parts: list[FaultPart]) -> None:
     """Text of any kind too: quotes, newlines, controls."""
@@ -296,6 +304,35 @@ def test_what_a_program_writes_is_read_back(parts: list[FaultPart]) -> None:
         invariants={"bounds-hold": False, "no-reconnect-storm": {"window_ms": 5000}},
     )
     assert read(to_toml(scenario), "x.toml")[0] == scenario
+
+
+ODD = st.sampled_from([0, -1, 1.5, True, "", "x", "1h", [], ["x"], [1], {}, {"x": 1}, [{}], "2 random", 10**30])
+
+
+@given(
+    st.sampled_from(library.names()), st.randoms(use_true_random=False), ODD, st.sampled_from(["put", "drop", "add"])
+)
+def test_whatever_stands_in_a_file_is_a_scenario_or_an_error_with_its_place(
+    name: str, draw: random.Random, odd: object, how: str
+) -> None:
+    path = library.folder() / f"{name}.toml"
+    document: Any = tomllib.loads(path.read_text())
+    place: Any = document
+    while True:
+        key = draw.choice(list(place) if isinstance(place, dict) else range(len(place)))
+        if not isinstance(place[key], dict | list) or not place[key] or draw.random() < 0.3:
+            break
+        place = place[key]
+    if how == "drop":
+        del place[key]
+    elif how == "add" and isinstance(place, dict):
+        place["odd"] = odd
+    else:
+        place[key] = odd
+    try:
+        check(read_text(writing.document(document), str(path)))
+    except ScenarioError as error:
+        assert error.text
 
 
 def test_a_scenario_made_by_hand_is_checked_too() -> None:

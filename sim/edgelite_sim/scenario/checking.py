@@ -42,6 +42,7 @@ SETTINGS_REFUSED = (
     "driver_environment",
     "driver_python",
 )
+FILES = (".toml", ".yaml", ".yml")  # that an error may name
 BACKUP = "backup"  # what `backup_every` calls its backups
 
 
@@ -140,7 +141,9 @@ def _check_settings(source: Source, path: Path, fleet: FleetPart) -> None:
     try:
         parse_agent_conf(agent_conf(fleet.nodes()[0], [fleet.hub], fleet)).journal_limits()
     except ConfigurationError as error:
-        raise source.error((*path, "settings"), f"{error}") from error
+        _, _, key = error.path.rpartition(", ")
+        where = (*path, "name") if key == "node" else (*path, "settings", key)
+        raise source.error(where, f"{key}: {error.text}") from error
 
 
 def agent_conf(node: str, hubs: Sequence[str], fleet: FleetPart) -> str:
@@ -207,7 +210,8 @@ def _check_workloads(scenario: Scenario, source: Source) -> None:
 def _check_files(source: Source, scenario: Scenario, path: Path, names: Sequence[str]) -> None:
     for name in names:
         if not (scenario.folder / name).is_file():
-            there = sorted(one.name for one in (scenario.folder / name).parent.glob("*") if one.is_file())
+            folder = (scenario.folder / name).parent
+            there = sorted(one.name for one in folder.glob("*") if one.suffix in FILES)
             raise source.error(path, f"there is no file '{name}' beside this one", one_of(name, there))
 
 

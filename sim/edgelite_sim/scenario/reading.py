@@ -82,7 +82,7 @@ def _kind(source: Source, path: places.Path, given: Mapping[str, Any]) -> faults
     name = given.get("kind")
     if name is None:
         raise source.error(path, "this fault has no kind", one_of("", faults.KINDS))
-    if name not in faults.KINDS:
+    if not isinstance(name, str) or name not in faults.KINDS:
         raise source.error((*path, "kind"), f"there is no fault '{name}'", one_of(str(name), faults.KINDS))
     return faults.KINDS[name]
 
