@@ -159,6 +159,11 @@ class Desired:
             key = entry_key(event.kind, event.key)
             self._journal.write([("put", SPACE_STAGED, key, cbor.encode(event.value))])
 
+    @property
+    def is_adopting(self) -> bool:
+        """Whether the snapshot that comes is of another history than the one that was followed."""
+        return self._staged is not None and self._staged.epoch != self.cursor.epoch
+
     def snapshot_end(self, now_ms: int) -> None:
         """All of it was staged: it becomes what is desired in one group, then the differences are applied."""
         if self._staged is None:

@@ -360,6 +360,8 @@ class Node(Owner):
         self._desired.snapshot_entry(event)
 
     def _snapshot_end(self, _session: NodeSession, _event: events.SnapshotEnd, now_ms: int) -> None:
+        if self._desired.is_adopting:
+            self.devices.begin_anew()
         self._desired.snapshot_end(now_ms)
         self.supervisor.keeps_unknown = False
 

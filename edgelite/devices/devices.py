@@ -93,6 +93,12 @@ class Devices:
             for device in self._devices.values():
                 device.know_time(now_ms)
 
+    def begin_anew(self) -> None:
+        """Another history of the hub, or another hub: it counts the versions of its wishes by itself."""
+        for device in self._devices.values():
+            for twin in device.twins.values():
+                twin.desired.version = 0
+
     def stop(self, now_ms: int) -> None:
         """The agent ends: what was gathered and not told yet is reported."""
         for device in self._devices.values():
