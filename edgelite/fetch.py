@@ -59,13 +59,18 @@ class Fetcher:
         self._stream: int | None = None
         self._installing = False
         self._collecting = False
+        self._idle_changes = -1  # of the supervisor, when nothing was wanted
 
     def step(self, session: "NodeSession | None", now_ms: int) -> "int | None":
         """Begin what is next; the time of the next try, None where only news can cause one."""
-        if self._digest or self._collecting or self._collect():
+        changes = self._supervisor.changes
+        if changes == self._idle_changes or self._digest or self._collecting or self._collect():
             return None
+        wanted = self._supervisor.wanted_artifacts()
+        if not wanted and not self._supervisor.keeps_unknown:
+            self._idle_changes = changes
         deadline_ms: int | None = None
-        for digest, size_bytes in self._supervisor.wanted_artifacts():
+        for digest, size_bytes in wanted:
             retry = self._retries.get(digest)
             if retry is not None and now_ms < retry.due_ms:
                 deadline_ms = retry.due_ms if deadline_ms is None else min(deadline_ms, retry.due_ms)

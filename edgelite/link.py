@@ -14,7 +14,7 @@ How a session may end, and what follows:
 from edgelite.backoff import Backoff
 from edgelite.effects import Channel, Close, Log, Open
 from edgelite.journal import SPACE_ADDRESS
-from edgelite_protocol.errors import MisuseError
+from edgelite_protocol.errors import MisuseError, PlatformError
 from edgelite_protocol.events import Ended, Welcomed
 
 TYPE_CHECKING = False
@@ -124,12 +124,14 @@ class Link(Channel):
         """Let time pass and hand the session's events on; the next deadline."""
         if self._deadline_ms is not None and now_ms >= self._deadline_ms:
             self._fire(DUE, now_ms)
-        deadlines = [self._step_session(now_ms)]
+        deadline_ms = self._step_session(now_ms)
         if self._serial is not None:
-            deadlines.append(self._serial.step(now_ms))
-        deadlines.append(self._deadline_ms)
-        due = [deadline_ms for deadline_ms in deadlines if deadline_ms is not None]
-        return min(due) if due else None
+            serial_ms = self._serial.step(now_ms)
+            if deadline_ms is None or (serial_ms is not None and serial_ms < deadline_ms):
+                deadline_ms = serial_ms
+        if deadline_ms is None or (self._deadline_ms is not None and self._deadline_ms < deadline_ms):
+            deadline_ms = self._deadline_ms
+        return deadline_ms
 
     def stop(self, now_ms: int) -> None:
         self._fire(STOP, now_ms)
@@ -308,13 +310,16 @@ class Link(Channel):
     # ---- the last good address of each hub name
 
     def _last_addresses(self, host: str) -> "list[str]":
-        kept = self._context.journal.get(SPACE_ADDRESS, host)
+        try:
+            kept = self._context.journal.get(SPACE_ADDRESS, host)
+        except PlatformError:
+            kept = None  # not readable at present, and only a hint
         return [] if kept is None else [kept.decode()]
 
     def _keep_address(self) -> None:
         if self._serial is not None:
             return
         host = self._hubs[self._hub_index][0]
-        address = self.peer_address.encode()
-        if address and self.peer_address != host and self._context.journal.get(SPACE_ADDRESS, host) != address:
-            self._context.journal.write([("put", SPACE_ADDRESS, host, address)])
+        address = self.peer_address
+        if address and address != host and self._last_addresses(host) != [address]:
+            self._context.journal.write([("put", SPACE_ADDRESS, host, address.encode())])

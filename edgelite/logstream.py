@@ -46,7 +46,7 @@ class LogStreams:
 
     def step(self, session: "NodeSession | None", now_ms: int) -> "int | None":
         """Send what credit allows; when to look again where a log is followed or has more to send at once."""
-        if session is None:
+        if session is None or not self._readers:
             return None
         deadlines = [self._send(session, stream, now_ms) for stream in sorted(self._readers)]
         due = [deadline_ms for deadline_ms in deadlines if deadline_ms is not None]

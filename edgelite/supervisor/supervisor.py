@@ -80,6 +80,7 @@ class Supervisor:
         self._restored = False
         self._orphans: list[Workload] = []  # known from records only; stopped at the next step
         self.keeps_unknown = False
+        self.changes = 0  # grows whenever `wanted_artifacts` or `named_artifacts` may have changed
 
     # ---- what shall be
 
@@ -163,6 +164,7 @@ class Supervisor:
 
     def artifact_ready(self, digest: bytes, now_ms: int) -> None:
         """It is unpacked and in place."""
+        self.changes += 1
         self._ready.add(digest)
         self._pull_failures.pop(digest, None)
         for unit in self._units_that_need(digest):
@@ -171,6 +173,7 @@ class Supervisor:
 
     def artifact_failed(self, digest: bytes, text: str, now_ms: int) -> None:
         """It could not be fetched or unpacked; whoever fetches tries again."""
+        self.changes += 1
         self._ready.discard(digest)
         self._pull_failures[digest] = self._pull_failures.get(digest, 0) + 1
         for unit in self._units_that_need(digest):
@@ -215,7 +218,7 @@ class Supervisor:
 
     def step(self, now_ms: int) -> "int | None":
         """Let deadlines pass, tell what changed; the next deadline."""
-        if not self.keeps_unknown:
+        if self._orphans and not self.keeps_unknown:
             self._stop_orphans(now_ms)
         deadline_ms = None
         for name in sorted(self._units):
@@ -262,6 +265,7 @@ class Supervisor:
 
     def _reconcile(self, workload: Workload, now_ms: int) -> None:
         """Bring every unit of the workload towards what is desired of it."""
+        self.changes += 1
         wanted = {}
         if workload.shall_run() and self._cannot(workload) is None:
             wanted = {container_name_of(container): container for container in workload.containers()}
@@ -315,6 +319,7 @@ class Supervisor:
         return "no runtime %s here, but %s" % (runtime, has) + (": " + why if why else "")
 
     def _add_unit(self, workload: Workload, container_name: str) -> Unit:
+        self.changes += 1
         unit = Unit(workload.uid, container_name)
         workload.units[unit.name] = self._units[unit.name] = unit
         return unit
@@ -344,6 +349,7 @@ class Supervisor:
         if cell == IMPOSSIBLE:
             text = "unit %s is %s: %s cannot happen" % (unit.name, STATE_NAMES[unit.state], EVENT_NAMES[event])
             raise MisuseError(text)
+        self.changes += 1
         action, next_state = cell
         if unit.state != next_state:
             self._workloads[unit.uid].changed = True
@@ -438,7 +444,7 @@ class Supervisor:
         self._journal.write([("put", SPACE_SUPERVISOR, unit.name, unit.encode(self._context.boot_id))])
 
     def _forget_record(self, name: str) -> None:
-        if self._journal.get(SPACE_SUPERVISOR, name) is not None:
+        if name in self._journal.keys(SPACE_SUPERVISOR):
             self._journal.write([("delete", SPACE_SUPERVISOR, name)])
 
 

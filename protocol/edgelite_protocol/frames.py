@@ -58,7 +58,7 @@ class FrameReader:
         """(stream, payload), or None until more is fed. ProtocolError "frame_empty" or "frame_too_long" as soon
         as the length is there; the stream has no next frame after that, so the error stays."""
         start = self._start
-        if self.buffered_bytes < HEADER_BYTES - 1:
+        if len(self._buffer) - start < HEADER_BYTES - 1:
             return None
         length = self._buffer[start] << 8 | self._buffer[start + 1]
         if length == 0:

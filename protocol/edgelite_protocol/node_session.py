@@ -19,7 +19,7 @@ from edgelite_protocol.events import (
 from edgelite_protocol.limits import REPORT_BYTES_MAX, WINDOW_FRAMES, Limits
 from edgelite_protocol.message import encode_item, encode_reports, entry_value
 from edgelite_protocol.session import COMMON, ENDED, Session, table_row
-from edgelite_protocol.streams import CLOSING, Stream
+from edgelite_protocol.streams import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class NodeSession(Session):
     def _answer_owed(self) -> bool:
         if self._renewing or self._sent[0] or self._sent[1]:
             return True
-        return any(stream.state == CLOSING or stream.window is not None for stream in self._streams.all())
+        return Session._answer_owed(self)
 
     # ---- handlers
 

@@ -174,7 +174,7 @@ class Session:
             self._put_control({m.TYPE: m.PONG, 1: self._pong})
             self._pong = None
         for stream, window in self._windows.items():
-            if window.owed_bytes:
+            if window.is_due:
                 self._grant(stream, window)
         for bulk in self._streams.all() if self._streams.is_any() else ():
             if bulk.window is not None and bulk.state != CLOSING:
@@ -239,7 +239,9 @@ class Session:
 
     def _answer_owed(self) -> bool:
         """Whether something that was sent waits for the peer's answer, so that a dead link is noticed soon."""
-        return any(stream.state == CLOSING or stream.window is not None for stream in self._streams.all())
+        return self._streams.is_any() and any(
+            stream.state == CLOSING or stream.window is not None for stream in self._streams.all()
+        )
 
     # ---- the end
 

@@ -37,6 +37,7 @@ class Window:
         self.size_bytes = size_bytes
         self.left_bytes = size_bytes
         self.owed_bytes = 0  # consumed, not yet granted again
+        self.is_due = False  # half of the window is owed, so that credit costs few messages
         self.paused = False
 
     def spend(self, size_bytes: int, stream: int) -> None:
@@ -49,14 +50,16 @@ class Window:
 
     def consumed(self, size_bytes: int) -> None:
         self.owed_bytes += size_bytes
+        self.is_due = self.owed_bytes * 2 >= self.size_bytes
 
     def take_credit(self) -> int:
-        """Bytes to grant now; 0 until half of the window is owed, so that credit costs few messages."""
-        if self.paused or self.owed_bytes * 2 < self.size_bytes:
+        """Bytes to grant now; 0 where that is not due yet."""
+        if self.paused or not self.is_due:
             return 0
         granted = self.owed_bytes
         self.left_bytes += granted
         self.owed_bytes = 0
+        self.is_due = False
         return granted
 
 

@@ -2,13 +2,13 @@
 
 from edgelite.driver import Request, Result
 from edgelite_drivers.modbus import pdu
-from edgelite_drivers.modbus.plan import Span, plan
 from edgelite_drivers.modbus.values import ValueRefused, decode
 from edgelite_protocol.errors import ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edgelite_drivers.modbus.config import Protocol
+    from edgelite_drivers.modbus.plan import Span
     from edgelite_drivers.modbus.representation import Visitor
     from edgelite_drivers.modbus.unit import Unit
     from edgelite_drivers.modbus.write import Write
@@ -51,14 +51,14 @@ class Job:
             self.answered = True
             self.values = {name: what_was_sent(visitors[name]) for name in visitors}
         else:
-            self._spans = _last(plan(visitors, self.protocol, unit.cuts), unit.silent_place)
+            self._spans = _last(unit.plan(visitors, self.protocol), unit.silent_place)
 
     @property
     def is_done(self) -> bool:
         return not self._spans and self._write is None
 
     def request_pdu(self) -> bytes:
-        return self._write.request if self._write is not None else self._spans[0].request()
+        return self._write.request if self._write is not None else self._spans[0].request
 
     def answer(self, answer: bytes, now_ms: int) -> None:
         """The device's answer to `request_pdu()`, whatever is in it."""

@@ -22,16 +22,15 @@ BITS_PER_REGISTER = 16
 
 
 class Span:
-    """One read: `count` items of `table` from `address` on, for the properties `parts` [(name, visitor), ...]."""
+    """One read: `count` items of `table` from `address` on, for the properties `parts` [(name, visitor), ...]; never
+    changed, so that a plan can be used again."""
 
     def __init__(self, table: str, address: int, count: int, parts: "list[tuple[str, Visitor]]") -> None:
         self.table = table
         self.address = address
         self.count = count
         self.parts = parts
-
-    def request(self) -> bytes:
-        return pdu.read_request(READ_FUNCTIONS[self.table], self.address, self.count)
+        self.request = pdu.read_request(READ_FUNCTIONS[table], address, count)
 
     def data_of(self, visitor: "Visitor", data: bytes) -> bytes:
         """What `data`, the answer to this span, says of one property: its register bytes, one 0/1 register of a bit."""

@@ -320,12 +320,12 @@ class SimNode:
         if self.node is not None:
             self._arm(deadline_ms)
 
-    def guarded(self, call: Callable[[], Value]) -> Value | None:
+    def guarded(self, call: Callable[..., Value], *arguments: object) -> Value | None:
         """A call into the core from outside of a round; what it raises is the agent's end, not the world's."""
         if self._in_round:
-            return call()
+            return call(*arguments)
         try:
-            return call()
+            return call(*arguments)
         except PowerCut:
             return None
         except Exception as error:  # noqa: BLE001 - as in `round`
@@ -473,7 +473,7 @@ class Guarded:
 
     def __getattr__(self, name: str) -> Callable[..., object]:
         method = getattr(self._supervisor, name)
-        return lambda *arguments: self._node.guarded(lambda: method(*arguments))
+        return lambda *arguments: self._node.guarded(method, *arguments)
 
 
 def capabilities(config: Config) -> dict[str, object]:

@@ -108,7 +108,7 @@ class Connection:
         self._is_open = True
         if self._timer is not None:
             self._timer.cancel()
-        self._node.guarded(lambda: self.channel.opened(self._node.monotonic_ms()))
+        self._node.guarded(self.channel.opened, self._node.monotonic_ms())
 
     def received(self, data: bytes) -> None:
         if self._node.hangs:
@@ -117,7 +117,8 @@ class Connection:
             self._take(data)
 
     def _take(self, data: bytes) -> None:
-        self._node.guarded(lambda: self.channel.received(data, self._node.monotonic_ms()))
+        node = self._node
+        node.guarded(self.channel.received, data, node.monotonic_ms())
 
     def let_go(self) -> None:
         """The agent reads again."""
@@ -128,7 +129,7 @@ class Connection:
     def data_to_send(self, size_bytes_max: int) -> bytes:
         if not self._is_open or self._node.hangs:
             return b""
-        return self._node.guarded(lambda: self.channel.data_to_send(size_bytes_max)) or b""
+        return self._node.guarded(self.channel.data_to_send, size_bytes_max) or b""
 
     def ended(self, reason: str) -> None:
         self._finish(reason)
@@ -185,7 +186,7 @@ class Connection:
         if self._timer is not None:
             self._timer.cancel()
         self._owner.forget(self)
-        self._node.guarded(lambda: self.channel.closed(reason, self._node.monotonic_ms()))
+        self._node.guarded(self.channel.closed, reason, self._node.monotonic_ms())
 
 
 class Connections:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
+from heapq import heappop, heappush
 
 
 class Event:
@@ -30,10 +30,11 @@ class EventQueue:
 
     def at(self, time_ms: int, call: Callable[[], object]) -> Event:
         """A time that has passed counts as now."""
-        time_ms = max(time_ms, self.now_ms)
+        if time_ms < self.now_ms:
+            time_ms = self.now_ms
         event = Event(time_ms, call)
         self._count += 1
-        heapq.heappush(self._heap, (time_ms, self._count, event))
+        heappush(self._heap, (time_ms, self._count, event))
         return event
 
     def after(self, delay_ms: int, call: Callable[[], object]) -> Event:
@@ -43,7 +44,7 @@ class EventQueue:
         """Let everything happen that is due by then, that moment included; it is then that time."""
         heap = self._heap
         while heap and heap[0][0] <= until_ms:
-            time_ms, _, event = heapq.heappop(heap)
+            time_ms, _, event = heappop(heap)
             call = event.call
             if call is None:
                 continue

@@ -88,8 +88,8 @@ class HubWire:
         near, flow = self._near, self.flow
         if near is None or len(self._flights) > 1:
             return
-        sent = False
-        while flow.room_bytes(UP) > 0:
+        sent, lane = False, flow.lanes[UP]
+        while lane.room_bytes() > 0:
             data = near.data_to_send(PIECE_BYTES)
             if not data:
                 break
@@ -103,8 +103,8 @@ class HubWire:
         peer, flow = self.peer, self.flow
         if peer is None:
             return
-        sent = False
-        while flow.room_bytes(DOWN) > 0:
+        sent, lane = False, flow.lanes[DOWN]
+        while lane.room_bytes() > 0:
             data = peer.data_to_send(PIECE_BYTES)
             if not data:
                 break
