@@ -152,6 +152,14 @@ def test_a_person_s_change_is_an_order_for_one_stop(resource: str, namespace: st
     assert len(texts(invariant)) == 1
 
 
+def test_to_let_a_node_follow_another_hub_is_an_order() -> None:
+    invariant = make("nothing-is-removed-without-an-order")
+    invariant.unit(NODE, WORKLOAD, UNIT, "started", 100)
+    invariant.wanted(HUB, NODES, "", NODE, {}, 150)
+    invariant.unit(NODE, WORKLOAD, UNIT, "signalled 15", 200)
+    assert texts(invariant) == []
+
+
 def desired(**more: Any) -> Any:
     invariant = make("desired-state-is-reached", **more)
     invariant.begin(FakeWorld())  # type: ignore[arg-type]

@@ -48,7 +48,7 @@ class NothingIsRemovedWithoutAnOrder(Invariant):
         self, hub: str, resource: str, namespace: str, name: str, new: dict[str, Any] | None, now_ms: int
     ) -> None:
         key = (resource, namespace, name)
-        if key in self._known or new is None:
+        if key in self._known or new is None or resource == NODES:  # a Node is there before a person touches it
             self._orders.append((now_ms, *key))
         self._known.add(key)
 
