@@ -2,7 +2,7 @@
 
 from edgelite.journal import SPACE_LINK
 from edgelite.storage import StorageFullError
-from edgelite_protocol.errors import CorruptionError, MisuseError
+from edgelite_protocol.errors import CorruptionError, MisuseError, PlatformError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ class Counters:
         return self._next - 1
 
     def _reserve(self) -> None:
-        start = self._read() if self._next is None else self._next
+        try:
+            start = self._read() if self._next is None else self._next
+        except PlatformError:
+            return  # not readable at present
         if start + BLOCK > COUNTER_MAX:
             raise MisuseError("all session numbers are used up: provision this node anew")
         try:

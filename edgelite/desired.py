@@ -12,7 +12,7 @@ from edgelite.journal import SPACE_DESIRED, SPACE_META, SPACE_STAGED
 from edgelite.storage import StorageFullError
 from edgelite_protocol import cbor
 from edgelite_protocol.digest import ENTRY_DIGEST_BYTES
-from edgelite_protocol.errors import CorruptionError
+from edgelite_protocol.errors import CorruptionError, PlatformError
 from edgelite_protocol.messages import KIND_DEVICE, KIND_WORKLOAD
 
 TYPE_CHECKING = False
@@ -74,6 +74,7 @@ class Desired:
         self._owed_position = 0
         self.cursor = Cursor(b"", 0, b"")
         self.durable = self.cursor  # what hello says: never more than a power cut leaves here
+        self.untold: list[str] = []  # keys that what runs is still to be told of, as the journal could not be read
 
     def restore(self, damaged: bool, now_ms: int) -> "list[str]":
         """After the journal was opened: what runs is told all that was desired, without any link. Gives a line for
@@ -122,7 +123,7 @@ class Desired:
         changes = self._entry_changes(event)
         self._write(changes + [("put", SPACE_META, CURSOR_KEY, cursor.encode())], cursor)  # noqa: RUF005 - portable
         if changes:
-            self._apply(event.kind, event.key, event.value, now_ms)
+            self._apply_or_wait(entry_key(event.kind, event.key), event.value, now_ms)
 
     def _entry_changes(self, event: "Entry") -> "list[tuple[object, ...]]":
         """What the entry changes in the journal: nothing where it says what is there already, or is of a kind
@@ -130,7 +131,7 @@ class Desired:
         if event.kind not in KINDS:
             return []
         key = entry_key(event.kind, event.key)
-        held = self._held(key)
+        held = self._held(SPACE_DESIRED, key, b"")
         encoded = None if event.value is None else cbor.encode(event.value)
         if encoded == held:
             return []
@@ -174,10 +175,18 @@ class Desired:
         self._write(
             [("promote", SPACE_STAGED, SPACE_DESIRED), ("put", SPACE_META, CURSOR_KEY, cursor.encode())], cursor
         )
-        for key in removed:
-            self._tell(key, None, now_ms)
-        for key in changed:
+        self.untold = removed + changed
+        try:
+            self.step(now_ms)
+        except PlatformError:
+            return  # the node's next step goes on with it
+
+    def step(self, now_ms: int) -> None:
+        """Tell what runs of what could not be read before. PlatformError where it still cannot."""
+        while self.untold:
+            key = self.untold[0]
             self._tell(key, self._journal.get(SPACE_DESIRED, key), now_ms)
+            self.untold.pop(0)
 
     def acknowledge(self, session: "NodeSession") -> None:
         """Tell the hub how far the feed is durable here, once for all that one sync covered."""
@@ -188,12 +197,19 @@ class Desired:
 
     # ---- inside
 
-    def _held(self, key: str) -> "bytes | None":
-        """The entry as it is kept; one that cannot be read any more differs from whatever comes."""
+    def _held(self, space: int, key: str, otherwise: bytes) -> "bytes | None":
+        """The entry as it is kept; one that cannot be read differs from whatever comes."""
         try:
-            return self._journal.get(SPACE_DESIRED, key)
-        except CorruptionError:
-            return b""
+            return self._journal.get(space, key)
+        except (CorruptionError, PlatformError):
+            return otherwise
+
+    def _apply_or_wait(self, key: str, value: "dict[int, object] | None", now_ms: int) -> None:
+        kind, name = split_key(key)
+        try:
+            self._apply(kind, name, value, now_ms)
+        except PlatformError:  # what else the journal keeps of it
+            self.untold.append(key)
 
     def _write(self, changes: "list[tuple[object, ...]]", cursor: Cursor) -> None:
         self._owed_position = self._journal.write(changes)
@@ -204,7 +220,7 @@ class Desired:
     def _differences(self) -> "tuple[list[str], list[str]]":
         """(keys whose value the staged snapshot changes or adds, keys that it lacks)."""
         staged = sorted(self._journal.keys(SPACE_STAGED))
-        changed = [key for key in staged if self._journal.get(SPACE_STAGED, key) != self._held(key)]
+        changed = [key for key in staged if self._held(SPACE_STAGED, key, b"\0") != self._held(SPACE_DESIRED, key, b"")]
         kept = set(staged)
         return changed, [key for key in sorted(self._journal.keys(SPACE_DESIRED)) if key not in kept]
 

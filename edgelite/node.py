@@ -29,6 +29,7 @@ from edgelite.supervisor import Supervisor
 from edgelite.timekeeping import Timekeeping
 from edgelite_protocol import events
 from edgelite_protocol import messages as m
+from edgelite_protocol.errors import PlatformError
 from edgelite_protocol.limits import Limits
 from edgelite_protocol.messages import FRAME_BYTES_MAX_DEFAULT
 from edgelite_protocol.node_session import NodeSession
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from edgelite.storage import Storage
     from edgelite_protocol.oscore.context import Keys
     from edgelite_protocol.session import Session
+
+READ_RETRY_MS = 5000
 
 
 class Platform:
@@ -118,8 +121,8 @@ class Node(Owner):
         self._fetcher = Fetcher(context, self.supervisor, platform.artifacts)
         self._logs = LogStreams(platform.logs)
         self._hello_journal_id = b""
-        self._opened_position = 0  # of the journal: what this start has written and says in each hello
         self._trouble: str | None = None  # of the journal, as told last
+        self._is_unreadable = False  # the same of reading it
         self._expired = False  # the hub says that the certificate has ended: renew first
 
     # ---- what a port calls
@@ -128,7 +131,6 @@ class Node(Owner):
         """Read the journal and let what it desires run again; the link comes later. PlatformError where the
         journal cannot be read or written, CorruptionError where what it says makes no sense."""
         recovery = self.journal.open(now_ms)
-        self._opened_position = self.journal.position
         self._timekeeping.restore()
         self.supervisor.restore(now_ms)
         recovery.damaged += self._desired.restore(bool(recovery.damaged), now_ms)
@@ -156,7 +158,7 @@ class Node(Owner):
         self._tell_trouble()
         if session is not None:
             self._desired.acknowledge(session)
-            self._outbox.send(session)
+        deadlines.append(self._step_reading(session, now_ms))
         if self._may_say_hello():
             deadlines.append(self.link.step(now_ms))  # last: what was just sent moves the session's deadline
         if self._gateway is not None:
@@ -292,7 +294,24 @@ class Node(Owner):
     def _may_say_hello(self) -> bool:
         """What it says must be durable (SPEC.md, 9.1), so this start's first sync comes before it. A medium that fails
         keeps no node out of reach: what was read back from it counts then."""
-        return self.journal.durable_position >= self._opened_position or self.journal.trouble is not None
+        return self.link.session is not None or self.journal.may_be_named()
+
+    def _step_reading(self, session: "NodeSession | None", now_ms: int) -> "int | None":
+        """What reads the journal. A medium that cannot be read for a while holds nothing else up; the deadline for
+        trying again."""
+        try:
+            self._desired.step(now_ms)
+            if session is not None:
+                self._outbox.send(session)
+        except PlatformError as error:
+            if not self._is_unreadable:
+                self._is_unreadable = True
+                self._emit(Log("error", "the journal cannot be read, what is in it waits: " + error.text))
+            return now_ms + READ_RETRY_MS
+        if self._is_unreadable and (session is not None or not self._desired.untold):
+            self._is_unreadable = False
+            self._emit(Log("info", "the journal is read again"))
+        return None
 
     def _tell_trouble(self) -> None:
         """Once when nothing becomes durable any more, and once when it does again."""

@@ -66,8 +66,10 @@ class Device(Wishing):
     # ---- configuration
 
     def configure(self, config: "DeviceConfig", line: "Line", now_ms: int) -> None:
-        """Take a new configuration; what reads the same as before goes on undisturbed."""
+        """Take a new configuration; what reads the same as before goes on undisturbed. PlatformError where what is kept
+        of it cannot be read at present: then nothing has changed."""
         old_twins = self.twins
+        kept = {one.name: self._kept.recall(config.uid, one.name) for one in self._new_properties(config)}
         if self._config is not None and self._config.uid != config.uid:
             self._drop_twins(now_ms)  # another device of this name
             old_twins = {}
@@ -85,9 +87,9 @@ class Device(Wishing):
             twin = old_twins.get(property.name)
             if twin is None or twin.property.source != property.source:
                 twin = Twin(property)
-                kept = self._kept.recall(config.uid, property.name)
-                if kept is not None:
-                    twin.own_desired().recall(*kept)  # type: ignore[arg-type]
+                row = kept[property.name]
+                if row is not None:
+                    twin.own_desired().recall(*row)  # type: ignore[arg-type]
             elif not is_same_window(twin.property, property):
                 self._close_windows([twin], now_ms, now_ms)
             twin.property = property
@@ -101,6 +103,12 @@ class Device(Wishing):
         self._renew_listening(now_ms)
         self._take_desired(now_ms)
         self._states_ms = now_ms
+
+    def _new_properties(self, config: "DeviceConfig") -> "list[Property]":
+        """Those that nothing is known of but what the journal keeps."""
+        is_same = self._config is not None and self._config.uid == config.uid
+        old = {name: twin.property.source for name, twin in self.twins.items()} if is_same else {}
+        return [one for one in config.properties if one.name not in old or old[one.name] != one.source]
 
     def lose(self, reason: str, now_ms: int) -> None:
         """Its line is of no use for the moment."""

@@ -7,6 +7,7 @@ from edgelite.devices.lines import Lines
 from edgelite.devices.schedule import earlier
 from edgelite.driver import Bus, ConfigurationError, Request
 from edgelite_protocol import messages
+from edgelite_protocol.errors import PlatformError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,9 +71,13 @@ class Devices:
         except ConfigurationError as error:
             known.refuse(str(error), now_ms)
         else:
-            known.configure(config, line, now_ms)
-            if config.has_fail_safe:
-                self._watch_hub()
+            try:
+                if config.has_fail_safe:
+                    self._watch_hub()
+                known.configure(config, line, now_ms)
+            except PlatformError:  # it cannot read what the journal keeps: nothing has changed
+                self._lines.release(line, now_ms)
+                raise
         if old_line is not None:
             if known.line is not old_line:
                 old_line.forget(known)

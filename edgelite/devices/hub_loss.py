@@ -50,7 +50,7 @@ class HubLoss:
         self._lost_ms = None
         self._wait_ms_max = None
         self._is_noted = False
-        if self._context.journal.get(SPACE_TWIN, KEY) is not None:
+        if KEY in self._context.journal.keys(SPACE_TWIN):
             self._context.journal.write([("delete", SPACE_TWIN, KEY)])
         for device in devices:
             device.find_hub(now_ms)

@@ -10,7 +10,7 @@ it could not be written: a PLC that writes each second costs no flash.
 from edgelite.devices.desired import FAIL_SAFE, FAILED, HUB, LOCAL, SETTLED
 from edgelite.journal import SPACE_TWIN
 from edgelite_protocol import cbor
-from edgelite_protocol.errors import ProtocolError
+from edgelite_protocol.errors import PlatformError, ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Kept:
             rows[new_key] = None if row is None else cbor.encode([uid] + row)  # noqa: RUF005 - portable
         changes: list[tuple[object, ...]] = []
         for key in (old_key, new_key):
-            held = self._journal.get(SPACE_TWIN, key)
+            held = self._held(key)
             if rows[key] is None:
                 if held is not None:
                     changes.append(("delete", SPACE_TWIN, key))
@@ -59,6 +59,13 @@ class Kept:
                 changes.append(("put", SPACE_TWIN, key, rows[key]))
         if changes:
             self._journal.write(changes)
+
+    def _held(self, key: str) -> "bytes | None":
+        """What cannot be read at present differs from whatever comes."""
+        try:
+            return self._journal.get(SPACE_TWIN, key)
+        except PlatformError:
+            return b""
 
     def forget(self) -> None:
         keys = [key for key in self._journal.keys(SPACE_TWIN) if key.lstrip("=").startswith(self._prefix)]

@@ -8,6 +8,7 @@ from edgelite.journal import layout
 from edgelite.journal.log import Log, make_place
 from edgelite.journal.reader import Reader, Record, Segment
 from edgelite.storage import Storage
+from edgelite_protocol.errors import PlatformError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +80,11 @@ class Cleaner:
                 if not reader.resync():
                     return False
                 continue
-            self._copy(self._place(record), record)
+            try:
+                self._copy(self._place(record), record)
+            except PlatformError:
+                reader.offset_bytes = start  # no room: this one is still to be copied
+                raise
             size += record.size_bytes
             if size > _STEP_BYTES_MAX:
                 break

@@ -61,6 +61,9 @@ class Journal:
         self._names = Names(random_bytes)
         self._damage: list[str] = []
         self._room_retry_ms = 0
+        self._is_stuck = False  # cleaning lacks room, or cannot read
+        self._named_position = 0
+        self._owes_names = False  # this start's generation found no room yet; nothing is written before it
         self._sync_position = 0
         self._last_names = [(0, 0), (0, 0)]  # by lane: the newest report
         self._sync_names = [(0, 0), (0, 0)]
@@ -72,7 +75,8 @@ class Journal:
 
     def open(self, now_ms: int) -> Recovery:
         """Read what there is. PlatformError where the storage fails, CorruptionError where there is a journal and
-        nothing of its state can be read: it is never taken for an empty one."""
+        nothing of its state can be read: it is never taken for an empty one. A full medium stops nobody: what this
+        start has to say of itself is written when there is room (`may_be_named`)."""
         facts = Recovery()
         state_ids, telemetry_ids = self._list_files()
         self._recover(state_ids, telemetry_ids, facts)
@@ -84,7 +88,12 @@ class Journal:
         facts.renamed = bool(facts.damaged)
         if facts.damaged:
             self._cleaner.damaged_id = self._state.log.segments[-1].segment_id if self._state.log.segments else 0
-        self._begin_generation(facts.renamed)
+        try:
+            self._begin_generation(facts.renamed)
+        except StorageFullError as error:
+            if facts.fresh:
+                raise
+            self._commit.stumble(error.text, now_ms)
         return facts
 
     def _list_files(self) -> "tuple[list[int], list[int]]":
@@ -158,15 +167,26 @@ class Journal:
 
     def _write_names(self) -> None:
         names = self._names
+        self._owes_names = True
         generation = struct.pack("<II", names.generation, self._telemetry.log.durable[0])
         self._state_write(
             [
                 (layout.PUT, layout.encode_put(SPACE_INTERNAL, _KEY_NAMES, names.encode())),
                 (layout.PUT, layout.encode_put(SPACE_INTERNAL, _KEY_GENERATION, generation)),
-            ]
+            ],
+            True,
         )
+        self._owes_names = False
+        self._named_position = self.position
 
     # ---- identity
+
+    def may_be_named(self) -> bool:
+        """Whether somebody may be told of this start's generation: it is durable, or the medium fails, for what was
+        read back counts then. Never while it found no room: the next start would use it again."""
+        if self._owes_names:
+            return False
+        return self.durable_position >= self._named_position or self.trouble is not None
 
     @property
     def journal_id(self) -> bytes:
@@ -220,7 +240,9 @@ class Journal:
             self._commit.want(WINDOW)
         return self.position
 
-    def _state_write(self, records: "list[tuple[int, bytes]]") -> None:
+    def _state_write(self, records: "list[tuple[int, bytes]]", are_names: bool = False) -> None:
+        if self._owes_names and not are_names:
+            self._write_names()
         try:
             self._state.write(records)
         except StorageFailingError:
@@ -246,6 +268,9 @@ class Journal:
         if lane == LANE_STATE:
             self._state.check_room([(layout.REPORT, payload)])
             self._state_write([(layout.REPORT, payload)])
+        elif self._owes_names:
+            self._telemetry.drops.add(1, name, name)
+            return name
         elif self._telemetry.append(name, payload):
             self.position += 1
         else:
@@ -262,10 +287,13 @@ class Journal:
 
     def reports(self, lane: int, after: "tuple[int, int] | None", count: int) -> "list[tuple[tuple[int, int], bytes]]":
         """Up to `count` synced reports behind `after`, oldest first, all under the journal id that `reports_journal`
-        gives. What cannot be read any more is left out and noted (`take_damage`)."""
+        gives. What does not validate any more is left out and noted (`take_damage`). PlatformError where the medium
+        cannot be read: nothing is left out for that."""
         start = self._acknowledged(lane)
         if after is not None and after > start:
             start = after
+        if lane == LANE_TELEMETRY:
+            self._telemetry.lane.acknowledge(self._acknowledged(lane))  # where it could not be read then
         below = self._names.next_id_generation(self._first_generation(lane))
         if lane == LANE_TELEMETRY:
             return self._telemetry.lane.reports(start, below, count)
@@ -275,7 +303,12 @@ class Journal:
             if beyond or len(rows) == count:
                 break
             if name > start:
-                body = self._read_state_report(name)
+                try:
+                    body = self._read_state_report(name)
+                except PlatformError:
+                    if not rows:
+                        raise
+                    break  # those before it first
                 if body is not None:
                     rows.append((name, body))
         return rows
@@ -336,7 +369,7 @@ class Journal:
         """What was dropped since the last call: (lane, count, first name, last name). The caller must append its
         report about it before it calls `step` again; until then a power cut forgets neither. While many state
         reports wait already, it goes on being counted instead: each report of it takes room as well."""
-        if self._state.lane.count() >= _DROPS_TAKEN_BELOW:
+        if self._owes_names or self._state.lane.count() >= _DROPS_TAKEN_BELOW:
             return []
         taken = self._telemetry.drops.take()
         if taken is None:
@@ -372,9 +405,11 @@ class Journal:
         except PlatformError as error:
             self._commit.stumble(error.text, now_ms)
             due_ms = self._commit.deadline_ms(now_ms)
-        if self._cleaner.is_copying():
-            return max(now_ms, self._room_retry_ms)
-        return due_ms
+        if not self._cleaner.is_copying():
+            return due_ms
+        if not self._is_stuck:
+            return now_ms
+        return self._room_retry_ms if due_ms is None else min(due_ms, self._room_retry_ms)
 
     def _keep_house(self, now_ms: int) -> None:
         if self._state.log.pending_bytes + self._telemetry.log.pending_bytes > _FLUSH_BYTES:
@@ -382,10 +417,14 @@ class Journal:
         if self.durable_position == 0:
             return  # so that a file that is made now cannot be taken for one of an interrupted first start
         self._shrink_telemetry()
-        if now_ms < self._room_retry_ms and not self._files.free:
+        waits = now_ms < self._room_retry_ms and not self._files.free
+        if waits and self._is_stuck:
             return
         try:
             self._clean()
+            if waits:  # nobody else may have freed some of the medium, but cleaning goes on
+                self._mark_dying()
+                return
             self._state.log.make_spare()
         except StorageFailingError:
             self._room_retry_ms = now_ms + _ROOM_RETRY_MS
@@ -393,6 +432,8 @@ class Journal:
         except StorageFullError:
             self._room_retry_ms = now_ms + _ROOM_RETRY_MS
             self._give_way()
+        except PlatformError:
+            self._room_retry_ms = now_ms + _ROOM_RETRY_MS  # what is to be copied cannot be read at present
         else:
             self._telemetry.make_ready()
 
@@ -405,7 +446,9 @@ class Journal:
 
     def _clean(self) -> None:
         end = self._state.log.bytes_appended
+        self._is_stuck = True
         self._cleaner.step(self._state.live_bytes(), self.position, self.durable_position)
+        self._is_stuck = False
         if self._state.log.bytes_appended != end:
             self.position += 1
             self._commit.want(WINDOW)
@@ -414,10 +457,13 @@ class Journal:
         """There is no room for state. What has been cleaned comes first; then telemetry gives way, whatever its
         policy."""
         if self._state.log.dying_count():
-            self._state.log.mark_tail()
-            self._commit.want(WINDOW)
+            self._mark_dying()
         elif not self._telemetry.give_spare() and self._telemetry.drop_oldest():
             self._write_drops()
+
+    def _mark_dying(self) -> None:
+        if self._state.log.dying_count() and self._state.log.mark_tail():
+            self._commit.want(WINDOW)
 
     def _write_drops(self) -> None:
         """Have on record what was dropped, before it goes."""
@@ -440,6 +486,8 @@ class Journal:
         return state and telemetry
 
     def _begin_sync(self) -> None:
+        if self._owes_names:
+            self._write_names()
         if self._telemetry.drops.changed:
             self._write_drops()
         complete = self._flush()

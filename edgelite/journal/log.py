@@ -7,7 +7,7 @@ The oldest segment goes when nothing in it is needed (`drop_tail`); its file is 
 from edgelite.journal import layout
 from edgelite.journal.files import Files, segment_name
 from edgelite.journal.reader import Record, Segment, read_record
-from edgelite.storage import Storage
+from edgelite.storage import Storage, StorageFailingError, StorageFullError
 from edgelite_protocol.errors import MisuseError, PlatformError
 
 _MARK_BYTES = layout.record_bytes(layout.MARK_PAYLOAD_BYTES)
@@ -54,7 +54,7 @@ class Log:
         if size > self.unit_bytes_max():
             raise MisuseError("%d bytes in one atomic write; at most %d fit" % (size, self.unit_bytes_max()))
         if not self.writable or self.segments[-1].room_bytes() < size + _MARK_BYTES:
-            self._switch()
+            self._switch(size)
         if self._marked != (self.durable, self.tail_id()):
             self._append_mark()
         last = len(records) - 1
@@ -83,9 +83,19 @@ class Log:
         self._append_record(layout.MARK | _SINGLE, layout.encode_mark(self.durable, self.tail_id()))
         self._marked = (self.durable, self.tail_id())
 
-    def _switch(self) -> None:
-        """Go on in a new segment, behind the end of the last one."""
-        self.make_spare(now=self.stream == layout.STREAM_STATE)
+    def _switch(self, size_bytes: int) -> None:
+        """Go on in a new segment, behind the end of the last one. After a power cut and without room for another file,
+        in the last one."""
+        try:
+            self.make_spare(now=self.stream == layout.STREAM_STATE)
+        except StorageFailingError:
+            raise
+        except StorageFullError:
+            if self._remove_void():
+                self._switch(size_bytes)
+            elif not self._mend(size_bytes):
+                raise
+            return
         segment = self.spare
         assert segment is not None
         previous = self.segments[-1] if self.segments else None
@@ -98,6 +108,40 @@ class Log:
         )
         self._append_record(layout.START | _SINGLE, start.encode())
         self._marked = (self.durable, self.tail_id())
+
+    def _remove_void(self) -> bool:
+        """Remove the segment that a power cut made void, so that its file makes room. With more than one of them, a
+        cut might bring back only the last, which would tell that one is missing."""
+        if len(self._discarded) != 1 or not self.segments or self._discarded[0][0] < self.segments[-1].segment_id:
+            return False
+        self._remove(self._discarded.pop()[1])
+        return True
+
+    def _remove(self, name: str) -> None:
+        try:
+            self._files.remove(name)
+        except PlatformError as error:
+            raise StorageFailingError(error.text) from error
+
+    def _mend(self, size_bytes: int) -> bool:
+        """Write zeros over what a power cut left at the last segment's end. What goes there waits until they are
+        durable: it may not stand before a record that was never confirmed."""
+        segment = self.segments[-1] if self.segments else None
+        if segment is None or segment.torn_end == 0 or segment.room_bytes() < size_bytes + _MARK_BYTES:
+            return False
+        try:
+            self._write_zeros(segment)
+        except PlatformError as error:
+            raise StorageFailingError(error.text) from error
+        segment.ready = False
+        self.writable = True
+        return True
+
+    def _write_zeros(self, segment: Segment) -> None:
+        zeros = bytes(self._storage.chunk_bytes)
+        end = min(segment.torn_end, segment.data_end)
+        for offset in range(segment.flushed, end, len(zeros)):
+            self._storage.write(segment.name, offset, memoryview(zeros)[: end - offset])
 
     def _add(self, segment: Segment) -> None:
         self.segments.append(segment)
@@ -156,7 +200,10 @@ class Log:
         if self.spare is not None and not self.spare.ready:
             unready.append(self.spare)
         for segment in unready:
-            self._files.write_headers(segment)
+            if segment.torn_end:
+                self._write_zeros(segment)
+            else:
+                self._files.write_headers(segment)
         for segment in self.segments:
             start = layout.HEADER_SLOT_BYTES
             if segment.segment_id == self.durable[0]:
@@ -190,6 +237,7 @@ class Log:
             self.durable = durable
         for segment in fresh:
             segment.ready = True
+            segment.torn_end = 0
         self._files.give_back([name for segment_id, name in self._dying if segment_id < tail])
         self._dying = [dead for dead in self._dying if dead[0] >= tail]
         self._files.give_back([name for segment_id, name in self._discarded if segment_id < self.durable[0]])
@@ -230,16 +278,20 @@ class Log:
 
     def remove_tail(self) -> None:
         """Remove the oldest segment's file at once. Until the log has a durable mark, recovery reports it missing."""
-        self._files.remove(self._pop_tail().name)
+        self._remove(self._pop_tail().name)
 
     def dying_count(self) -> int:
         """Files that can be used again once the log's next mark is durable."""
         return len(self._dying)
 
-    def mark_tail(self) -> None:
-        """Append a mark only to have the tail on record, so that dropped files can be used again."""
-        if self.writable and self.segments[-1].room_bytes() >= _MARK_BYTES:
-            self._append_mark()
+    def mark_tail(self) -> bool:
+        """Append a mark only to have the tail on record, so that dropped files can be used again. False where it is,
+        or finds no room."""
+        is_marked = self._marked is not None and self._marked[1] == self.tail_id()
+        if is_marked or not self.writable or self.segments[-1].room_bytes() < _MARK_BYTES:
+            return False
+        self._append_mark()
+        return True
 
     # ---- reading back
 

@@ -9,6 +9,7 @@ from edgelite.journal import layout
 from edgelite.journal.log import Log, place_bytes, place_offset, place_segment
 from edgelite.journal.reader import Reader, Segment
 from edgelite.storage import Storage
+from edgelite_protocol.errors import PlatformError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,22 +132,37 @@ class TelemetryLane:
         rows: list[tuple[tuple[int, int], bytes]] = []
         index, offset = self._position(after)
         self._read = []
+        try:
+            self._read_rows(rows, index, offset, after, below_generation, count)
+        except PlatformError:
+            if not rows:
+                raise
+        return rows
+
+    def _read_rows(
+        self,
+        rows: "list[Row]",
+        index: int,
+        offset: int,
+        after: "Name | None",
+        below_generation: "int | None",
+        count: int,
+    ) -> None:
         while index < len(self.segments) and len(rows) < count:
             reader = self._reader(self.segments[index].segment_id, offset)
             found = self._next_row(reader) if reader else None
             while reader and found is not None:
                 name, body, _ = found
                 if below_generation is not None and name[0] >= below_generation:
-                    return rows
+                    return
                 if after is None or name > after:
                     rows.append((name, body))
                     self._read.append((name, self.segments[index].segment_id, reader.offset_bytes))
                     if len(rows) == count:
-                        return rows
+                        return
                 found = self._next_row(reader)
             index += 1
             offset = layout.HEADER_SLOT_BYTES
-        return rows
 
     def _position(self, after: "Name | None") -> "tuple[int, int]":
         """Index of the segment and offset from where to look for rows behind `after`."""

@@ -21,6 +21,7 @@ class Segment:
         self.flushed = layout.HEADER_SLOT_BYTES  # up to where storage has it
         self.pending = bytearray()  # from `flushed` to `end`
         self.ready = False  # its headers are durable, so it may hold data and be called a segment
+        self.torn_end = 0  # what a power cut left reaches from `end` to here; it must not be written behind
 
     def room_bytes(self) -> int:
         return self.data_end - self.end

@@ -99,6 +99,8 @@ class LogRecovery:
             if segment_id not in self._log.by_id:
                 self._log.bury(segment_id)
         self._log.writable = whole and not self._damaged
+        if self._damaged and self._log.segments:
+            self._log.segments[-1].torn_end = 0  # goes on in another one, as what is damaged must be cleaned away
 
     # ---- which segments there are
 
@@ -216,6 +218,7 @@ class LogRecovery:
         start = hole if self._unit_start is None else self._unit_start
         behind = max(Survey(self._storage, segment).end, hole + layout.RECORD_HEADER_BYTES)
         self._facts.unconfirmed_bytes += behind - start
+        segment.torn_end = behind
 
     def _take(self, segment: Segment, record: Record) -> None:
         self._facts.records += 1

@@ -9,6 +9,7 @@ from edgelite.journal.limits import KEEP_OLDEST, THIN_OUT, JournalLimits
 from edgelite.journal.log import Log
 from edgelite.journal.outbox import TelemetryLane
 from edgelite.storage import Storage, StorageFailingError, StorageFullError
+from edgelite_protocol.errors import PlatformError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +68,10 @@ class Telemetry:
 
     def acknowledge(self, name: "tuple[int, int]") -> None:
         self.log.acknowledged = name
-        self.lane.acknowledge(name)
+        try:
+            self.lane.acknowledge(name)
+        except PlatformError:
+            return  # it goes on counting when rows are read next
 
     def files(self) -> int:
         return len(self.log.segments) + (1 if self.log.spare is not None else 0) + self.log.dying_count()
