@@ -47,6 +47,7 @@ MARKER = {  # what @pytest.mark.edgelite(...) takes
     "may_raise": "True: that one of your programs raised is no failure",
 }
 STORY = pytest.StashKey["Story"]()
+IS_EARLY = pytest.StashKey[bool]()
 
 
 class Story:
@@ -124,8 +125,7 @@ def _again(item: pytest.Item, seed: int) -> str:
     is_drawn = item.config.getoption("edgelite_seeds", default=None)
     test = item.nodeid.partition("[")[0] if is_drawn else item.nodeid
     early = f"-p {PLUGIN} " if PLUGIN in item.config.invocation_params.args else ""
-    knows = hasattr(item.config.option, "edgelite_seed")  # not where a test module names the plugin: options are read
-    return f'pytest {early}"{test}"' + (f" --edgelite-seed {seed}" if knows else "")
+    return f'pytest {early}"{test}"' + (f" --edgelite-seed {seed}" if item.config.stash.get(IS_EARLY, False) else "")
 
 
 # ---- hooks
@@ -140,6 +140,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     parameters = ", ".join(f"{name}=..." for name in MARKER)
     config.addinivalue_line("markers", f"edgelite({parameters}): the simulated world of a test")
+
+
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Not called where a test module names the plugin: the command line was read without its options then."""
+    config.stash[IS_EARLY] = True
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

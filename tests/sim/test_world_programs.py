@@ -275,9 +275,10 @@ def test_bounds_and_misuse_are_told() -> None:
     raised: list[str] = []
 
     def work(process: SimProcess) -> None:
-        for call in (lambda: process.after("soon", process.exit), lambda: process.after(-1, process.exit)):
+        wrong: tuple[int | str, ...] = ("soon", -1)
+        for delay in wrong:
             with pytest.raises(MisuseError) as told:
-                call()
+                process.after(delay, process.exit)
             raised.append(str(told.value))
         for _ in range(TIMERS_MAX):
             process.after(1, lambda: None)
