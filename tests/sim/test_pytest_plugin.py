@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 
-import edgelite_sim.pytest_plugin  # noqa: F401 - pytester forgets what only a run of its own has imported, each time
+import edgelite_sim.pytest_plugin
 from edgelite.driver import ConfigurationError
 from edgelite_sim.faults.causing import cause
 from edgelite_sim.faults.kind import Scene
+from edgelite_sim.world.programs import SimProcess
 from edgelite_sim.world.world import World
 
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "testing-your-application.md"
 EXAMPLE = ROOT / "examples" / "simulated"
 WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")  # which takes a second to load
 METER = '''
@@ -256,6 +258,7 @@ def test_a_marker_that_is_wrong_says_what_is_allowed(pytester: pytest.Pytester) 
         ("slow-sync", "node-1", {"take": "1s"}, "take: is no parameter of slow-sync; did you mean 'takes'?"),
         ("slow-sync", "node-1", {"takes": "1h"}, "1h is out of bounds; allowed: 1ms to 2m"),
         ("profile", "node-1", {}, "profile: needs profile"),
+        ("clock-jump", "node-1", {"to": "noon"}, "'noon' is no date; write a date such as"),
         ("device-dead", "pump@node-1", {}, "there is no device 'pump@node-1'; there is none to name"),
         ("hub-crash", "hub-2", {}, "there is no hub 'hub-2'; did you mean 'hub'?"),
     ],
@@ -323,3 +326,40 @@ def replace(file: Path, what: str, by: str) -> None:
     text = file.read_text()
     assert text.count(what) == 1
     file.write_text(text.replace(what, by))
+
+
+# ---- the page
+
+
+def blocks() -> dict[str, str]:
+    """By the file that the first line names; "" for a program that stands alone."""
+    found = re.findall(r"```(?:python|toml|yaml)\n(?:# (\S+\.\w+)\n)?(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert len({name for name, _ in found}) == len(found)
+    return dict(found)
+
+
+def test_every_block_of_the_page_runs(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = blocks()
+    exec(compile(shown.pop(""), PAGE.name, "exec"), {})
+    assert re.fullmatch(r"\w{64}\n", capsys.readouterr().out)
+    for name, text in shown.items():
+        (pytester.path / name).write_text(text)
+    result = pytester.runpytest_inprocess(*WITHOUT, "--strict-markers")
+    result.assert_outcomes(
+        passed=sum(text.count("\ndef test_") + text.startswith("def test_") for text in shown.values())
+    )
+
+
+def test_the_page_names_what_there_is() -> None:
+    page = PAGE.read_text()
+    for name in (*edgelite_sim.pytest_plugin.__all__, *edgelite_sim.pytest_plugin.MARKER):
+        assert name == "edgelite_seed" or re.search(rf"\b{name}\b", page), name
+    for name in re.findall(r"`((?:examples|edgelite_sim)/[\w/.]+)`", page):
+        assert (ROOT / name).exists() or (ROOT / "sim" / name).exists(), name
+    of_process = page.partition("| of `process` |")[2].partition("\n\n")[0]
+    world = World()
+    world.add_hub()
+    process = SimProcess(world.add_node("node-1"), print, [], {})
+    for row in re.findall(r"^\| (`.*?) \|", of_process, re.MULTILINE):
+        for name in re.findall(r"`(\w+)", row):
+            assert hasattr(process, name), name

@@ -1,11 +1,12 @@
 """Faults one by one, as a program or a test causes them, named as in scenarios (docs/simulator.md):
 
-    with cause(Scene(world), "slow-sync", "node-1", takes="5s"):
-        world.run("10m")
+with cause(Scene(world), "slow-sync", "node-1", takes="5s"):
+    world.run("10m")
 """
 
 from __future__ import annotations
 
+import datetime
 from types import TracebackType
 from typing import Any
 
@@ -88,10 +89,20 @@ def _read(kind: Kind, parameters: dict[str, Any]) -> dict[str, Any]:
             names = tuple(one.name for one in kind.fields)
             raise ConfigurationError(name, f"is no parameter of {kind.name}; {one_of(name, names)}")
         try:
-            values[field.name] = fields.read(field, value)
+            values[field.name] = fields.read(field, _as_toml(field, value))
         except fields.UnfitError as error:
             raise ConfigurationError(f"{kind.name}.{field.name}", f"{error.text}; {error.allowed}") from error
     missing = [one.name for one in kind.fields if one.is_required and one.name not in values]
     if missing:
         raise ConfigurationError(kind.name, "needs " + ", ".join(missing))
     return values
+
+
+def _as_toml(field: fields.Field, value: Any) -> Any:
+    """TOML has dates of its own; a program writes them as text."""
+    if field.type != "moment" or not isinstance(value, str):
+        return value
+    try:
+        return datetime.datetime.fromisoformat(value)
+    except ValueError:
+        return value
