@@ -163,6 +163,16 @@ def test_a_restored_hub_may_lack_what_it_names_as_a_gap() -> None:
         assert len(texts(invariant)) == (0 if names_gap else 2)
 
 
+def test_a_gap_that_was_named_stays_named_when_the_hub_is_restored_again() -> None:
+    invariant, world = lost(1, 2, 3)
+    world.hubs[HUB].samples = lambda device, property: [sample(1)]
+    invariant.hub(HUB, "restored", 10)
+    invariant.log(HUB, f"node {NODE}: lost with an older store: lane 1, reports [1, 1] to [1, 3]", 20)
+    invariant.hub(HUB, "restored", 30)
+    invariant.end(world, HOUR)
+    assert texts(invariant) == []
+
+
 def test_the_words_for_a_gap_are_the_hub_s_own() -> None:
     source = (Path(__file__).parents[2] / "hub/edgelite_hub/nodes/hello_logic.py").read_text()
     assert 'f"lost with an older store: lane {row[0]}, reports {row[1:3]} to {row[3:5]}"' in source

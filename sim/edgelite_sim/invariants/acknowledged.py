@@ -67,7 +67,6 @@ class NothingAcknowledgedIsLost(Invariant):
         self._following = Following()
         self._losses: dict[str, _Losses] = {}
         self._acknowledged: dict[tuple[str, str, int], tuple[int, int]] = {}  # (hub, node, lane): the newest name
-        self._gaps: set[tuple[str, str, int]] = set()
         self._unknown: dict[tuple[str, str], int] = {}  # (node, device) that a hub has named as none of its own
         self._absent_ms: dict[str, int] = {}  # when a hub ceased to have a Device
         self._clocks_ms: dict[str, int] = {}  # how late it was at most by each hub's clock, which retention goes by
@@ -124,7 +123,7 @@ class NothingAcknowledgedIsLost(Invariant):
     def log(self, hub: str, line: str, now_ms: int) -> None:
         found = _GAP.search(line)
         if found is not None:
-            self._gaps.add((hub, found.group(1), int(found.group(2))))
+            self._name_gap(hub, found.group(1), int(found.group(2)))
         found = _UNKNOWN_DEVICE.search(line)
         if found is not None:
             self._unknown.setdefault((found.group(1), found.group(2)), now_ms)
@@ -169,6 +168,12 @@ class NothingAcknowledgedIsLost(Invariant):
             self._crashed.discard(hub)
             self._check_store(hub, now_ms)
 
+    def _name_gap(self, hub: str, node: str, lane: int) -> None:
+        """What the hub has forgotten of the node until now is named; what a later restore forgets is another gap."""
+        for series in self._readings.of_node(node) if lane == LANE_TELEMETRY else ():
+            shelf = series.shelf(hub)
+            shelf.named |= shelf.forgotten
+
     def _take_other_store(self, hub: str, now_ms: int) -> None:
         """What it no longer has is forgiven where it was acknowledged and the hub names the gap."""
         for series in self._readings:
@@ -180,7 +185,6 @@ class NothingAcknowledgedIsLost(Invariant):
             self._absent_ms.setdefault(name, now_ms)
         for key in [key for key in self._acknowledged if key[0] == hub]:
             del self._acknowledged[key]
-        self._gaps = {gap for gap in self._gaps if gap[0] != hub}
 
     def _check_store(self, hub: str, now_ms: int) -> None:
         """What was committed and what was acknowledged is there still."""
@@ -268,10 +272,7 @@ class NothingAcknowledgedIsLost(Invariant):
 
     def _is_gap(self, series: Series, place: int) -> bool:
         """A restored hub had it, and has told that it has not."""
-        return any(
-            place in shelf.forgotten and (hub, series.node, LANE_TELEMETRY) in self._gaps
-            for hub, shelf in series.shelves.items()
-        )
+        return any(place in shelf.named for shelf in series.shelves.values())
 
     def _of(self, node: str) -> _Losses:
         losses = self._losses.get(node)

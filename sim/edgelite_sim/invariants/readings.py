@@ -28,6 +28,7 @@ class Shelf:
         self.has = bytearray()  # by place: 1 where it is stored
         self.next = 0  # behind the newest that is stored
         self.forgotten: set[int] = set()  # places that a restored hub no longer has
+        self.named: set[int] = set()  # of these, those that it has named as lost
 
     def holds(self, place: int) -> bool:
         return place < len(self.has) and self.has[place] == 1
