@@ -68,7 +68,8 @@ class Outbox:
     def step(self) -> None:
         """Try again what found no room; report, since the last call, what the quota made the journal drop and what
         damage was met in reading."""
-        self._append_waiting()
+        if self._waiting:
+            self._append_waiting()
         for lane, count, first, last in self._journal.take_dropped():
             body: dict[int, object] = {REPORT: REPORT_DROPPED, 1: lane, 2: count, 3: packed(first), 4: packed(last)}
             self.report(LANE_STATE, body, None)

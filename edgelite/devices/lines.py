@@ -107,7 +107,7 @@ class Line(Channel):
 
     def has_news(self) -> bool:
         """Something that the devices are to be told of in the next round."""
-        return self.is_lost or self.is_renewed or bool(self._failed)
+        return self.is_lost or self.is_renewed or len(self._failed) > 0
 
     def step(self, now_ms: int) -> "int | None":
         if self._again_ms is not None:
@@ -119,8 +119,14 @@ class Line(Channel):
         if self._restart_ms is not None and now_ms >= self._restart_ms:
             self._restart_ms = None
             self.is_renewed = True
-        deadline_ms = earlier(self._bounded(self._call("step", now_ms, now_ms), now_ms), self._restart_ms)
-        deadline_ms = earlier(deadline_ms, self._look_for_forgotten(now_ms))
+        deadline_ms = self._bounded(self._call("step", now_ms, now_ms), now_ms)
+        if self._restart_ms is not None:
+            deadline_ms = earlier(deadline_ms, self._restart_ms)
+        if now_ms >= self._look_ms:
+            self._look_ms = now_ms + LOOK_MS
+            self._look_for_forgotten(now_ms)
+        if self.asked:
+            deadline_ms = earlier(deadline_ms, self._look_ms)
         if not self.is_asked:
             return earlier(deadline_ms, self._open(now_ms))
         if not self.is_closing:
@@ -202,16 +208,13 @@ class Line(Channel):
         self._lines.emit(Open(self, self.target))
         return None
 
-    def _look_for_forgotten(self, now_ms: int) -> "int | None":
+    def _look_for_forgotten(self, now_ms: int) -> None:
         """A bus gives each request a result in time; one that does not would keep its device waiting for ever."""
-        if now_ms >= self._look_ms:
-            self._look_ms = now_ms + LOOK_MS
-            for number in list(self.asked):
-                collection = self.asked[number]
-                if not collection.is_listening and now_ms - collection.asked_ms >= ANSWER_MS_MAX:
-                    text = "driver %s gave no result within %d s" % (self._driver.NAME, ANSWER_MS_MAX // 1000)
-                    self._refuse(number, collection, text, now_ms)
-        return self._look_ms if self.asked else None
+        for number in list(self.asked):
+            collection = self.asked[number]
+            if not collection.is_listening and now_ms - collection.asked_ms >= ANSWER_MS_MAX:
+                text = "driver %s gave no result within %d s" % (self._driver.NAME, ANSWER_MS_MAX // 1000)
+                self._refuse(number, collection, text, now_ms)
 
     def _look_at_channel(self, now_ms: int) -> None:
         if self._call("wants_close", now_ms, now_ms):

@@ -30,6 +30,6 @@ class Cycle:
 
 def earlier(one: "int | None", other: "int | None") -> "int | None":
     """Of two deadlines; None is none."""
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)
+    if one is None:
+        return other
+    return one if other is None or one <= other else other

@@ -80,7 +80,9 @@ class Supervisor:
         self._restored = False
         self._orphans: list[Workload] = []  # known from records only; stopped at the next step
         self.keeps_unknown = False
-        self.changes = 0  # grows whenever `wanted_artifacts` or `named_artifacts` may have changed
+        self.changes = 0  # grows with whatever changes a unit or a workload, and so what is wanted and named
+        self._stepped_changes = -1  # at the last step, and its deadline
+        self._due_ms: int | None = None
 
     # ---- what shall be
 
@@ -137,6 +139,7 @@ class Supervisor:
         else:
             workload.form, workload.known, workload.removed = form, True, False
         workload.changed = True
+        self.changes += 1
         if self._restored:
             self._reconcile(workload, now_ms)
 
@@ -220,12 +223,16 @@ class Supervisor:
         """Let deadlines pass, tell what changed; the next deadline."""
         if self._orphans and not self.keeps_unknown:
             self._stop_orphans(now_ms)
+        if self.changes == self._stepped_changes and (self._due_ms is None or now_ms < self._due_ms):
+            return self._due_ms  # nearly always
+        self._stepped_changes = self.changes
         deadline_ms = None
         for name in sorted(self._units):
             due_ms = self._step_unit(self._units[name], now_ms)
             if due_ms is not None and (deadline_ms is None or due_ms < deadline_ms):
                 deadline_ms = due_ms
         self._report(now_ms)
+        self._due_ms = deadline_ms
         return deadline_ms
 
     def _stop_orphans(self, now_ms: int) -> None:

@@ -146,7 +146,7 @@ class NodeSession(Session):
     def _answer_owed(self) -> bool:
         if self._renewing or self._sent[0] or self._sent[1]:
             return True
-        return Session._answer_owed(self)
+        return self._streams.is_any() and Session._answer_owed(self)
 
     # ---- handlers
 

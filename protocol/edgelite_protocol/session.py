@@ -239,9 +239,7 @@ class Session:
 
     def _answer_owed(self) -> bool:
         """Whether something that was sent waits for the peer's answer, so that a dead link is noticed soon."""
-        return self._streams.is_any() and any(
-            stream.state == CLOSING or stream.window is not None for stream in self._streams.all()
-        )
+        return any(stream.state == CLOSING or stream.window is not None for stream in self._streams.all())
 
     # ---- the end
 

@@ -34,7 +34,8 @@ class NodeClock:
         self.reboot()
 
     def monotonic_ms(self) -> int:
-        return self._base_ms + self._passed_ms(self._queue.now_ms - self._base_queue_ms)
+        passed_ms = self._queue.now_ms - self._base_queue_ms
+        return self._base_ms + (self._passed_ms(passed_ms) if self.drift_ppm else passed_ms)
 
     def queue_time_ms(self, node_ms: int) -> int:
         """The first time of the world at which the monotonic clock shows `node_ms` or more; never before now."""

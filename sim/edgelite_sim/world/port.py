@@ -29,8 +29,8 @@ class Connection:
         self._node = owner.node
         self.channel = effect.channel
         self._addresses = list(effect.addresses)
-        self._wire: HubWire | DeviceWire | None = None
-        self._is_open = False
+        self.wire: HubWire | DeviceWire | None = None
+        self.is_open = False
         self._is_closed = False
         self._timer: Any = None
         self._held: list[bytes] = []  # what came while the agent does not read; a flow's own bound holds for it
@@ -73,12 +73,12 @@ class Connection:
         flow = node.link.flow(node.queue.now_ms)  # a portal's, where the link is captive
         node.flow_began(flow)
         name = node.name
-        self._wire = HubWire(node.queue, node.trace, name, self, flow, lambda: hub.connect(identity, "192.0.2.1"))
+        self.wire = HubWire(node.queue, node.trace, name, self, flow, lambda: hub.connect(identity, "192.0.2.1"))
         self._timer = node.queue.after(HANDSHAKE_TIMEOUT_MS, self._handshake_timed_out)
-        self._wire.begin()
+        self.wire.begin()
 
     def _handshake_timed_out(self) -> None:
-        if not self._is_open:
+        if not self.is_open:
             self._drop_wire()
             self._fail("timed out")
 
@@ -95,9 +95,11 @@ class Connection:
         if isinstance(device, str):
             self._fail(device)
             return
-        self._wire = DeviceWire(node.queue, node.trace, node.name, self, device.peer(node.name), LOCAL_MS)
-        device.wired(self._wire)
-        self._wire.begin()
+        self.wire = DeviceWire(node.queue, node.trace, node.name, self, device.peer(node.name), LOCAL_MS)
+        device.wired(self.wire)
+        if target[0] == "serial":
+            self.wire.configure(target[2])
+        self.wire.begin()
         self.woken()
 
     # ---- Near
@@ -105,7 +107,7 @@ class Connection:
     def opened(self) -> None:
         if self._is_closed:
             return
-        self._is_open = True
+        self.is_open = True
         if self._timer is not None:
             self._timer.cancel()
         self._node.guarded(self.channel.opened, self._node.monotonic_ms())
@@ -127,7 +129,7 @@ class Connection:
             self._take(data)
 
     def data_to_send(self, size_bytes_max: int) -> bytes:
-        if not self._is_open or self._node.hangs:
+        if not self.is_open or self._node.hangs:
             return b""
         return self._node.guarded(self.channel.data_to_send, size_bytes_max) or b""
 
@@ -139,19 +141,15 @@ class Connection:
 
     # ---- sending, and the end
 
-    def pump(self) -> None:
-        if self._is_open and self._wire is not None:
-            self._wire.pump_up()
-
     def link_changed(self) -> None:
-        if isinstance(self._wire, HubWire):
-            self._wire.turn()
+        if isinstance(self.wire, HubWire):
+            self.wire.turn()
 
     def close(self) -> None:
         """The core asked for it."""
-        if self._wire is not None:
-            wire, self._wire = self._wire, None
-            if self._is_open:
+        if self.wire is not None:
+            wire, self.wire = self.wire, None
+            if self.is_open:
                 wire.close()
             else:
                 wire.die()
@@ -160,16 +158,16 @@ class Connection:
     def end(self, is_told: bool) -> None:
         """The process is gone; `is_told` where its kernel lives on and says so to the other end."""
         self._is_closed = True
-        if self._wire is not None:
+        if self.wire is not None:
             if is_told:
-                self._wire.die()
+                self.wire.die()
             else:
-                self._wire.vanish()
+                self.wire.vanish()
 
     def _drop_wire(self) -> None:
-        if self._wire is not None:
-            self._wire.die()
-            self._wire = None
+        if self.wire is not None:
+            self.wire.die()
+            self.wire = None
 
     def _later(self, delay_ms: int, call: Callable[[], object]) -> None:
         self._node.queue.after(delay_ms, call)
@@ -220,11 +218,15 @@ class Connections:
                 self.node.wake()
 
     def configure(self, channel: Channel, settings: dict[str, Any]) -> None:
-        """A simulated line takes any settings: it has no baud rate to be wrong about."""
+        """The other end of a line hears at another rate than its own nothing but noise, if it cares (instrument.py)."""
+        for connection in self._open:
+            if connection.channel is channel and isinstance(connection.wire, DeviceWire):
+                connection.wire.configure(settings)
 
     def pump(self) -> None:
         for connection in self._open:
-            connection.pump()
+            if connection.is_open and connection.wire is not None:
+                connection.wire.pump_up()
 
     def let_go(self) -> None:
         for connection in list(self._open):

@@ -23,13 +23,12 @@ class Trace:
         self._hash = hashlib.sha256()
 
     def note(self, now_ms: int, who: str, what: str) -> None:
-        line = f"{now_ms} {who} {what}"
+        line = f"{now_ms} {who} {what}\n"
         self.lines += 1
-        self.tail.append(line)
+        self.tail.append(line[:-1])
         self._hash.update(line.encode())
-        self._hash.update(b"\n")
         if self._file is not None:
-            self._file.write(line + "\n")
+            self._file.write(line)
 
     @property
     def digest(self) -> str:
