@@ -50,7 +50,7 @@ KINDS = (
     Kind(
         "device-restart",
         "device",
-        "The device restarts: connections end, and counters that it does not keep begin anew.",
+        "The device restarts: its connections end, and it answers nothing until it is up.",
         (Field("boot", "duration", "until it answers again", 3_000, minimum=0, maximum=600_000),),
         _failing("restart", boot="boot_ms"),
         "device",

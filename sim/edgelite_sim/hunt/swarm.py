@@ -48,6 +48,8 @@ METER: dict[str, Any] = {
     ],
 }
 NEEDS_BACKUP = "hub-restore"
+# A card that rots away altogether has nothing left that a journal could be held to.
+BOUNDS = {("bit-rot", "bits"): 3}
 NOT_BY_THEMSELVES = ("hub-backup", "heal")  # they come with what they are for
 # An empty hub knows no node, and refuses all until people let them join again: nobody does here, so nothing can be
 # asked of what the hub holds. That the nodes go on as before can.
@@ -130,6 +132,9 @@ def _faults(kind: Kind, scenario: Scenario, draw: random.Random, faulty_ms: int)
         return []
     at = draw.randint(0, faulty_ms)
     parameters = {one.name: value for one in kind.fields if (value := _drawn(one, draw)) is not None}
+    for (name, parameter), most in BOUNDS.items():
+        if kind.name == name and parameter in parameters:
+            parameters[parameter] = min(most, parameters[parameter])
     if kind.has_duration:
         parameters["for"] = draw.randint(LASTING_MS[0], max(LASTING_MS[0], min(LASTING_MS[1], faulty_ms - at)))
     part = FaultPart(kind=kind.name, target=targets, at=at, parameters=parameters)

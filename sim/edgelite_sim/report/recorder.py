@@ -127,7 +127,7 @@ class Recorder(Observer):
         running = one.running.setdefault(workload, set())
         if what == "started":
             running.add(unit)
-        else:
+        elif not what.startswith("signalled"):  # that asks it to end, and it may not
             running.discard(unit)
         self._change(track, "running" if running else what, now_ms)
 

@@ -199,6 +199,7 @@ class DeviceWire:
         self._delay_ms = delay_ms
         self._event: Event | None = None
         self._on_way = b""
+        self._settings: dict[str, Any] | None = None  # that hold when what is on its way is there
 
     def begin(self) -> None:
         self._peer.on_ready = lambda: self._arm(self._queue.now_ms)
@@ -230,6 +231,8 @@ class DeviceWire:
         if self._on_way:
             data, self._on_way = self._on_way, b""
             peer.received(data, now_ms)
+            if self._settings is not None:
+                self._change_settings()
         self._arm_deadline()
         if near is None:
             return
@@ -242,6 +245,19 @@ class DeviceWire:
             near.ended(WORDS["closed"])
         if answer or peer.close_reason:
             near.woken()
+
+    def configure(self, settings: dict[str, Any]) -> None:
+        """The node's end of a serial line has these settings; what it had to send goes out under the old ones."""
+        self.pump_up()
+        self._settings = settings
+        if not self._on_way:
+            self._change_settings()
+
+    def _change_settings(self) -> None:
+        settings, self._settings = self._settings, None
+        configured = getattr(self._peer, "configured", None)
+        if settings is not None and configured is not None:
+            configured(settings, self._queue.now_ms)
 
     def drop(self, reason: str) -> None:
         """The device is gone."""
