@@ -79,6 +79,9 @@ def test_outages_and_faults_come_and_go_and_nothing_is_lost(pytester: pytest.Pyt
     result = run(
         pytester,
         """
+from dataclasses import replace
+from edgelite_sim.network.profile import builtin
+
 def test_outage(world, hub, node, outage, fault, meter):
     world.run("1m")
     with outage(node, "silent"):
@@ -92,6 +95,8 @@ def test_outage(world, hub, node, outage, fault, meter):
     other.end()
     with outage.profile(node, "gprs"):
         assert node.link.profile.name == "gprs"
+    with outage.profile(node, replace(builtin("lte"), name="mine", nat_idle_ms=5000)):
+        assert node.link.profile.nat_idle_ms == 5000
     assert node.link.profile.name == "lan"
     with fault("device-dead", "meter@node-1"), fault("slow-sync", node, takes="5s"):
         world.run("1m")
@@ -156,6 +161,8 @@ def test_wrong(world, hub, meter):
     assert digest is not None and "node-1 up" in first
     assert digest[1] in text_of(run(pytester, test, "--edgelite-seed", "5"))
     assert digest[1] not in text_of(run(pytester, test, "--edgelite-seed", "6"))
+    many = text_of(run(pytester, test, "--edgelite-seeds", "2"))
+    assert '::test_wrong" --edgelite-seed 1' in many and '::test_wrong" --edgelite-seed 2' in many
 
 
 RAISING = """

@@ -234,6 +234,25 @@ def test_a_power_cut_lets_nothing_of_it_run_on() -> None:
     assert seen == ["begun", "begun"]
 
 
+def test_a_machine_that_sleeps_lets_nothing_of_it_run() -> None:
+    seen: list[int] = []
+
+    async def work(process: SimProcess) -> None:
+        process.after("15s", lambda: seen.append(process.now_ms // 1000))
+        while True:
+            await asyncio.sleep(10)
+            seen.append(process.now_ms // 1000)
+
+    world, _ = world_with(work)
+    world.run("12s")
+    world.nodes["node-1"].suspend()
+    world.run("10m")
+    assert seen == [10]
+    world.nodes["node-1"].resume()
+    world.run("15s")
+    assert seen[:3] == [10, 612, 612] and len(seen) == 4
+
+
 def test_it_reads_and_desires_values_while_there_is_an_agent() -> None:
     seen: list[Any] = []
 

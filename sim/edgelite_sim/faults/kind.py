@@ -27,7 +27,7 @@ class Scene:
 
     def __init__(self, world: World, profiles: Mapping[str, Profile] | None = None) -> None:
         self.world = world
-        self.profiles = profiles or {}  # beside those that come with the simulator
+        self.profiles = {} if profiles is None else profiles  # beside those that come with the simulator
         self.backups: dict[tuple[str, str], Backup] = {}  # by hub and name
 
     def profile(self, name: str) -> Profile:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 LINE_BYTES_MAX = 4096  # of a line in a log
 TIMERS_MAX = 1000  # of one process
+WAKING_MS = 1000  # how often it is asked whether a machine that sleeps has woken: what was due comes so late at most
 
 Program = Callable[["SimProcess"], "Coroutine[Any, Any, object] | object"]
 
@@ -178,12 +179,17 @@ class SimProcess:
         self._turn()
 
     def _timer(self, call: Callable[[], object]) -> None:
+        if self._machine is not None and self._node._sleeps:
+            self._timers.append(self._machine.after(WAKING_MS, lambda: self._timer(call)))
+            return
         self._guard(call)
         self._turn()
 
     def _turn(self) -> None:
         """Let a coroutine go on, and see whether anything is left to be done."""
-        if self._loop is not None:
+        if self._loop is not None and self._machine is not None and self._node._sleeps:
+            self._loop_event = self._machine.after(WAKING_MS, self._turn)
+        elif self._loop is not None:
             self._guard(self._turn_loop)
         elif self.on_terminate is None and not any(event.call is not None for event in self._timers):
             self._end(0)
