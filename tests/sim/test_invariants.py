@@ -153,6 +153,22 @@ def test_a_person_s_change_is_an_order_for_one_stop(resource: str, namespace: st
     assert len(texts(invariant)) == 1
 
 
+def test_an_order_that_was_not_durable_is_obeyed_again() -> None:
+    for is_failing in (True, False):
+        invariant = make("nothing-is-removed-without-an-order")
+        invariant.wanted(HUB, "pods", "default", "app", {}, 0)
+        invariant.wanted(HUB, "pods", "default", "app", {}, 1000)
+        if is_failing:
+            invariant.fault("io-error", NODE, "of=sync", 500)
+        for start_ms in (600, 100_000):
+            invariant.unit(NODE, WORKLOAD, UNIT, "started", start_ms)
+            invariant.unit(NODE, WORKLOAD, UNIT, "signalled 15", start_ms + 1000)
+            invariant.unit(NODE, WORKLOAD, UNIT, "exited 143", start_ms + 1000)
+            invariant.power(NODE, False, "power cut", 50_000)
+            invariant.power(NODE, True, "on", 60_000)
+        assert (texts(invariant) == []) is is_failing
+
+
 def test_to_let_a_node_follow_another_hub_is_an_order() -> None:
     invariant = make("nothing-is-removed-without-an-order")
     invariant.unit(NODE, WORKLOAD, UNIT, "started", 100)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from edgelite_sim.invariants.conditions import Conditions
+from edgelite_sim.invariants.conditions import Conditions, Troubles
 from edgelite_sim.invariants.invariant import Invariant
 from edgelite_sim.invariants.objects import NODES, PODS
 
 # What a change of these means for Pods that carry no such name: all of the namespace read them.
 READ_BY_PODS = ("configmaps", "secrets")
 NAMESPACES = "namespaces"
+# What was obeyed and is not durable yet is ordered again after a power cut, and obeyed again.
+SYNCED_MS = 5_000
+FLASH_FAULTS = ("io-error", "slow-sync", "flash-full")
 OBEYED_MS = 600_000  # an order that changed nothing for so long, with all well, will change nothing any more
 
 
@@ -21,6 +24,7 @@ class _Unit:
     is_running: bool = False
     is_stopping: bool = False
     obeyed: int = 0  # how many orders it was stopped for
+    obeyed_ms: int = 0  # when it was last
 
 
 class NothingIsRemovedWithoutAnOrder(Invariant):
@@ -37,6 +41,7 @@ class NothingIsRemovedWithoutAnOrder(Invariant):
         self._orders: list[tuple[int, str, str, str]] = []  # (time, resource, namespace, name)
         self._units: dict[str, dict[tuple[str, str], _Unit]] = {}
         self._conditions = Conditions()
+        self._flash = Troubles(*FLASH_FAULTS)
 
     def begin(self, world: Any) -> None:
         super().begin(world)
@@ -78,6 +83,7 @@ class NothingIsRemovedWithoutAnOrder(Invariant):
             self.violate(now_ms, node, f"{workload}, up since {one.started_ms} ms, was {what}: {last}")
         else:
             one.obeyed += 1
+            one.obeyed_ms = now_ms
 
     def gauges(self, node: str, gauges: dict[str, int], now_ms: int) -> None:
         """What runs on, long after an order came through, was not meant by it."""
@@ -92,8 +98,11 @@ class NothingIsRemovedWithoutAnOrder(Invariant):
 
     def power(self, node: str, is_on: bool, why: str, now_ms: int) -> None:
         self._conditions.power(node, is_on, why, now_ms)
+        is_failing = self._flash.is_or_was(node, now_ms)
         for one in self._units.get(node, {}).values():
             one.is_running = False
+            if not is_on and one.obeyed and (is_failing or now_ms - one.obeyed_ms < SYNCED_MS):
+                one.obeyed -= 1
 
     def line(self, node: str, state: str, now_ms: int) -> None:
         self._conditions.line(node, state, now_ms)
@@ -103,6 +112,7 @@ class NothingIsRemovedWithoutAnOrder(Invariant):
 
     def fault(self, kind: str, target: str, detail: str, now_ms: int) -> None:
         self._conditions.fault(kind, target, detail, now_ms)
+        self._flash.fault(kind, target, detail, now_ms)
 
 
 def _concerns(order: tuple[int, str, str, str], node: str, namespace: str, name: str) -> bool:
