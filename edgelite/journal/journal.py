@@ -6,12 +6,12 @@ from edgelite.effects import Sync
 from edgelite.journal import layout
 from edgelite.journal.commit import LAZY, URGENT, WINDOW, GroupCommit
 from edgelite.journal.compaction import Cleaner
-from edgelite.journal.files import NEW_SUFFIX, SEGMENT_SUFFIX, Files, parse_name
+from edgelite.journal.files import Files
 from edgelite.journal.limits import JournalLimits
 from edgelite.journal.log import Log
 from edgelite.journal.names import Names
 from edgelite.journal.reader import Record
-from edgelite.journal.recovery import LogRecovery, Recovery
+from edgelite.journal.recovery import LogRecovery, Recovery, check_fresh, list_files
 from edgelite.journal.state import SPACE_INTERNAL, State, check_changes
 from edgelite.journal.telemetry import Telemetry
 from edgelite.storage import Storage, StorageFailingError, StorageFullError
@@ -75,13 +75,13 @@ class Journal:
 
     def open(self, now_ms: int) -> Recovery:
         """Read what there is. PlatformError where the storage fails, CorruptionError where there is a journal and
-        nothing of its state can be read: it is never taken for an empty one. A full medium stops nobody: what this
-        start has to say of itself is written when there is room (`may_be_named`)."""
+        nothing of its state can be read: it is never taken for an empty one. A full medium stops nobody: see
+        `may_be_named`."""
         facts = Recovery()
-        state_ids, telemetry_ids = self._list_files()
+        state_ids, telemetry_ids = list_files(self._storage, self._files, self._logs)
         self._recover(state_ids, telemetry_ids, facts)
         if not self._state.log.segments:
-            self._check_fresh(len(state_ids) + len(telemetry_ids), facts)
+            check_fresh(len(state_ids) + len(telemetry_ids), self._files, self._telemetry.log.durable, facts)
             facts.fresh = True
             self._files.genesis = True
         self._load_facts(telemetry_ids, facts)
@@ -95,22 +95,6 @@ class Journal:
                 raise
             self._commit.stumble(error.text, now_ms)
         return facts
-
-    def _list_files(self) -> "tuple[list[int], list[int]]":
-        ids: tuple[list[int], list[int]] = ([], [])
-        for name in sorted(self._storage.names()):
-            parsed = parse_name(name)
-            if parsed is None:
-                continue
-            stream, segment_id, suffix = parsed
-            self._files.count += 1
-            log = self._logs[stream]
-            log.next_id = max(log.next_id, segment_id + 1)
-            if suffix == SEGMENT_SUFFIX:
-                ids[stream].append(segment_id)
-            else:
-                self._files.free.append(name)
-        return ids
 
     def _recover(self, state_ids: "list[int]", telemetry_ids: "list[int]", facts: Recovery) -> None:
         uid: bytes | None = None
@@ -129,18 +113,6 @@ class Journal:
             self._state.apply(place, record.type, record.payload)
         else:
             self._telemetry.apply(place, record.type, record.payload)
-
-    def _check_fresh(self, segments: int, facts: Recovery) -> None:
-        """No state was read. That is no journal, or one whose first start was interrupted: where there are only
-        files from before anything was durable, and segments without a record."""
-        made_later = [name for name in self._files.free if name.endswith(NEW_SUFFIX)]
-        if not made_later and not facts.damaged and self._telemetry.log.durable == (0, 0):
-            return
-        raise CorruptionError(
-            facts.damaged[0] if facts.damaged else "journal",
-            "no state can be read from any of %d segments; move the directory away to start with a new journal, or "
-            "put a copy of it back" % segments,
-        )
 
     def _load_facts(self, telemetry_ids: "list[int]", facts: Recovery) -> None:
         names = self._state.get(SPACE_INTERNAL, _KEY_NAMES)
@@ -184,9 +156,8 @@ class Journal:
     def may_be_named(self) -> bool:
         """Whether somebody may be told of this start's generation: it is durable, or the medium fails, for what was
         read back counts then. Never while it found no room: the next start would use it again."""
-        if self._owes_names:
-            return False
-        return self.durable_position >= self._named_position or self.trouble is not None
+        is_durable = self.durable_position >= self._named_position
+        return not self._owes_names and (is_durable or self.trouble is not None)
 
     @property
     def journal_id(self) -> bytes:
@@ -245,9 +216,9 @@ class Journal:
             self._write_names()
         try:
             self._state.write(records)
-        except StorageFailingError:
-            raise
-        except StorageFullError:
+        except StorageFullError as error:
+            if isinstance(error, StorageFailingError):
+                raise
             if not self._telemetry.give_spare() and not self._telemetry.remove_oldest():
                 raise
             self._state.write(records)
@@ -304,21 +275,14 @@ class Journal:
                 break
             if name > start:
                 try:
-                    body = self._read_state_report(name)
+                    rows.append((name, self._state.report(name)))
+                except CorruptionError as error:
+                    self._note_damage(str(error))
                 except PlatformError:
                     if not rows:
                         raise
                     break  # those before it first
-                if body is not None:
-                    rows.append((name, body))
         return rows
-
-    def _read_state_report(self, name: "tuple[int, int]") -> "bytes | None":
-        try:
-            return self._state.report(name)
-        except CorruptionError as error:
-            self._note_damage(str(error))
-            return None
 
     def reports_journal(self, lane: int) -> bytes:
         """The journal id of the first report that is not acknowledged; the current one where there is none."""
@@ -352,12 +316,8 @@ class Journal:
 
     def acknowledged(self) -> "list[list[int]]":
         """[lane, generation, sequence] of the last acknowledgement of each lane that has had one."""
-        lanes = []
-        for lane in (LANE_STATE, LANE_TELEMETRY):
-            generation, sequence = self._acknowledged(lane)
-            if generation:
-                lanes.append([lane, generation, sequence])
-        return lanes
+        named = [lane for lane in (LANE_STATE, LANE_TELEMETRY) if self._acknowledged(lane)[0]]
+        return [[lane] + list(self._acknowledged(lane)) for lane in named]  # noqa: RUF005 - portable
 
     def backlog(self, lane: int) -> "tuple[int, int]":
         """How many reports are not acknowledged, and their size in bytes on flash."""
@@ -407,9 +367,8 @@ class Journal:
             due_ms = self._commit.deadline_ms(now_ms)
         if not self._cleaner.is_copying():
             return due_ms
-        if not self._is_stuck:
-            return now_ms
-        return self._room_retry_ms if due_ms is None else min(due_ms, self._room_retry_ms)
+        due_ms = self._room_retry_ms if due_ms is None else min(due_ms, self._room_retry_ms)
+        return due_ms if self._is_stuck else now_ms
 
     def _keep_house(self, now_ms: int) -> None:
         if self._state.log.pending_bytes + self._telemetry.log.pending_bytes > _FLUSH_BYTES:
@@ -426,14 +385,12 @@ class Journal:
                 self._mark_dying()
                 return
             self._state.log.make_spare()
-        except StorageFailingError:
+        except PlatformError as error:  # or what is to be copied cannot be read at present
             self._room_retry_ms = now_ms + _ROOM_RETRY_MS
-            raise
-        except StorageFullError:
-            self._room_retry_ms = now_ms + _ROOM_RETRY_MS
-            self._give_way()
-        except PlatformError:
-            self._room_retry_ms = now_ms + _ROOM_RETRY_MS  # what is to be copied cannot be read at present
+            if isinstance(error, StorageFailingError):
+                raise
+            if isinstance(error, StorageFullError):
+                self._give_way()
         else:
             self._telemetry.make_ready()
 

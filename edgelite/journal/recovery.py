@@ -6,11 +6,12 @@ nobody was told were safe, and are cut off together with all that follows.
 """
 
 from edgelite.journal import layout
-from edgelite.journal.files import segment_name
+from edgelite.journal.files import NEW_SUFFIX, SEGMENT_SUFFIX, Files, parse_name, segment_name
 from edgelite.journal.headers import Headers
 from edgelite.journal.log import Log, make_place
 from edgelite.journal.reader import Reader, Record, Segment
 from edgelite.storage import Storage
+from edgelite_protocol.errors import CorruptionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,37 @@ class Recovery:
         self.renamed = False  # later reports have a fresh journal id, because damage may have hidden used names
         self.records = 0
         self.segments = 0
+
+
+def list_files(storage: Storage, files: Files, logs: "tuple[Log, Log]") -> "tuple[list[int], list[int]]":
+    """The segments of each stream; what else there is of the journal is free."""
+    ids: tuple[list[int], list[int]] = ([], [])
+    for name in sorted(storage.names()):
+        parsed = parse_name(name)
+        if parsed is None:
+            continue
+        stream, segment_id, suffix = parsed
+        files.count += 1
+        log = logs[stream]
+        log.next_id = max(log.next_id, segment_id + 1)
+        if suffix == SEGMENT_SUFFIX:
+            ids[stream].append(segment_id)
+        else:
+            files.free.append(name)
+    return ids
+
+
+def check_fresh(segments: int, files: Files, telemetry_durable: "tuple[int, int]", facts: Recovery) -> None:
+    """No state was read. That is no journal, or one whose first start was interrupted: where there are only files from
+    before anything was durable, and segments without a record."""
+    made_later = [name for name in files.free if name.endswith(NEW_SUFFIX)]
+    if not made_later and not facts.damaged and telemetry_durable == (0, 0):
+        return
+    raise CorruptionError(
+        facts.damaged[0] if facts.damaged else "journal",
+        "no state can be read from any of %d segments; move the directory away to start with a new journal, or "
+        "put a copy of it back" % segments,
+    )
 
 
 class Survey:

@@ -110,7 +110,7 @@ class Timetable:
             if parameters.get("for") is not None:
                 self.world.queue.after(parameters["for"], partial(self._end_alone, kind.name, name, ending))
             return
-        key = (kind.group, name)
+        key = (kind.group + parameters.get("of", ""), name)  # reading and writing fail each by itself
         mine = (kind, parameters)
         lasting = self._lasting.setdefault(key, _Lasting(ending, []))
         lasting.active.append(mine)

@@ -162,7 +162,7 @@ def test_what_finds_no_room_for_its_copy_is_copied_later() -> None:
     cleaner = world.journal._cleaner
     cleaner.damaged_id = world.journal._state.log.segments[0].segment_id  # so that it is cleaned
     copy, cleaner._copy = cleaner._copy, no_room
-    for _ in range(5):
+    for _ in range(12):
         world.step(31000)
     cleaner._copy = copy
     for _ in range(20):
