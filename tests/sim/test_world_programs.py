@@ -334,3 +334,15 @@ def test_a_world_says_what_it_lacks() -> None:
         world.add_node("node-1")
     with pytest.raises(MisuseError, match="90s"):
         world.run("a while")
+
+
+def test_a_node_announces_the_drivers_that_its_settings_name() -> None:
+    for driver, refusals in (("pump", []), ("pomp", ["DriverUnavailable"])):
+        world = World()
+        hub = world.add_hub()
+        world.add_node("node-1", settings={"drivers": f"{driver}:pump_driver"})
+        world.run("1m")
+        hub.apply(MODEL.replace("modbus", "pump"))
+        world.run("1m")
+        conditions = (hub.get("devices", "meter") or {})["status"]["conditions"]
+        assert [one["reason"] for one in conditions if one["type"] == "Compiled"] == refusals
