@@ -124,7 +124,10 @@ class Link(Channel):
         """Let time pass and hand the session's events on; the next deadline."""
         if self._deadline_ms is not None and now_ms >= self._deadline_ms:
             self._fire(DUE, now_ms)
-        deadline_ms = self._step_session(now_ms)
+        deadline_ms: int | None = None
+        if self.session is not None:
+            deadline_ms = self.session.step(now_ms)
+            self._drain(now_ms)
         if self._serial is not None:
             serial_ms = self._serial.step(now_ms)
             if deadline_ms is None or (serial_ms is not None and serial_ms < deadline_ms):
@@ -176,13 +179,6 @@ class Link(Channel):
 
     def _fire(self, event: int, now_ms: int) -> None:
         getattr(self, "_do_" + TABLE[self.state][event])(now_ms)
-
-    def _step_session(self, now_ms: int) -> "int | None":
-        if self.session is None:
-            return None
-        deadline_ms = self.session.step(now_ms)
-        self._drain(now_ms)
-        return deadline_ms
 
     def _drain(self, now_ms: int) -> None:
         while self.session is not None:

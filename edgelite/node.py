@@ -432,5 +432,8 @@ _HANDLERS: "dict[type, Callable[..., None]]" = {
 
 
 def earliest(deadlines: "list[int | None]") -> "int | None":
-    due = [deadline_ms for deadline_ms in deadlines if deadline_ms is not None]
-    return min(due) if due else None
+    found: int | None = None
+    for deadline_ms in deadlines:
+        if deadline_ms is not None and (found is None or deadline_ms < found):
+            found = deadline_ms
+    return found

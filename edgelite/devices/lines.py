@@ -27,7 +27,7 @@ RESULTS_MAX = 4_096  # that a bus has at once: more than its requests and a burs
 SPINS_MAX = 100  # steps in a row whose deadline has passed when they are over
 SPIN_MS = 100  # between steps of such a bus
 ANSWER_MS_MAX = 600_000  # a bus with a hundred silent devices still gives each its result in that time
-LOOK_MS = 60_000  # between two looks whether one forgot any
+LOOK_MS = 60_000  # between two looks whether one forgot any, once that can be
 
 
 class Line(Channel):
@@ -60,6 +60,9 @@ class Line(Channel):
     # ---- the devices' side
 
     def submit(self, number: int, collection: "Collection", request: "Request", now_ms: int) -> None:
+        self._lines.is_asked = True
+        if not self.asked:
+            self._look_ms = now_ms + ANSWER_MS_MAX
         self.asked[number] = collection
         collection.asked_ms = now_ms
         if self.bus is None:
@@ -70,10 +73,12 @@ class Line(Channel):
     def ignore(self, number: int, now_ms: int) -> None:
         """The end of listening."""
         if self.asked.pop(number, None) is not None:
+            self._lines.is_asked = True
             self._call("ignore", now_ms, number, now_ms)
 
     def forget(self, device: "Any") -> None:
         """What this device asked for is nobody's any more."""
+        self._lines.is_asked = True
         for number in [number for number in self.asked if self.asked[number].device is device]:
             del self.asked[number]
 
@@ -122,10 +127,10 @@ class Line(Channel):
         deadline_ms = self._bounded(self._call("step", now_ms, now_ms), now_ms)
         if self._restart_ms is not None:
             deadline_ms = earlier(deadline_ms, self._restart_ms)
-        if now_ms >= self._look_ms:
-            self._look_ms = now_ms + LOOK_MS
-            self._look_for_forgotten(now_ms)
         if self.asked:
+            if now_ms >= self._look_ms:
+                self._look_ms = now_ms + LOOK_MS
+                self._look_for_forgotten(now_ms)
             deadline_ms = earlier(deadline_ms, self._look_ms)
         if not self.is_asked:
             return earlier(deadline_ms, self._open(now_ms))
@@ -318,6 +323,8 @@ class Lines:
         self._programs = programs
         self.emit = emit
         self.is_stirred = False  # something came on a line, or left it
+        self.is_asked = True  # since the last step: that, or devices have asked for something
+        self._due_ms: int | None = None  # the last step's deadline
         self._rests = True  # False where a driver has more ways in than its line
         self.random_bytes = random_bytes
         self.now_ms = 0  # when it was asked last
@@ -325,6 +332,7 @@ class Lines:
 
     def acquire(self, driver: "Any", protocol: object, now_ms: int = 0) -> Line:
         """The line of a device; devices with an equal target share it. ConfigurationError where the driver has none."""
+        self.is_asked = True
         target = driver.target(protocol)
         key = key_of(driver, target)
         try:
@@ -346,10 +354,14 @@ class Lines:
     def take_stirred(self, now_ms: int) -> bool:
         """Whether a step may have work though no deadline has come."""
         self.now_ms = now_ms
-        is_stirred, self.is_stirred = self.is_stirred, False
-        return is_stirred or not self._rests
+        is_stirred = self.is_stirred or not self._rests
+        self.is_stirred = False
+        if is_stirred:
+            self.is_asked = True
+        return is_stirred
 
     def release(self, line: Line, now_ms: int = 0) -> None:
+        self.is_asked = True
         line.users -= 1
         if line.users == 0:
             del self._lines[line.key]
@@ -363,11 +375,16 @@ class Lines:
 
     def step(self, now_ms: int) -> "int | None":
         self.now_ms = now_ms
+        is_asked = self.is_asked or self.is_stirred
+        if not is_asked and (self._due_ms is None or now_ms < self._due_ms):
+            return self._due_ms
+        self.is_asked = False
         deadline_ms: int | None = None
         for line in self._lines.values():
             deadline_ms = earlier(deadline_ms, line.step(now_ms))
             if line.has_news():
                 deadline_ms = now_ms
+        self._due_ms = deadline_ms
         return deadline_ms
 
     def take_changed(self) -> "list[tuple[Line, str]]":

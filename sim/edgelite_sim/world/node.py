@@ -92,7 +92,7 @@ class SimNode:
         self._power = 0  # how often power was switched
         self._connections: Connections | None = None
         self._dispatcher: Any = None
-        self._in_round = False
+        self.in_round = False
         self._again = False
         self._event: Event | None = None
         self._link_event: Event | None = None
@@ -147,7 +147,7 @@ class SimNode:
         """When the flash is written for that many times more (1: the next), and the agent stands right there."""
 
         def cut() -> None:
-            self._in_round = False
+            self.in_round = False
             self.power_cycle(how, off_ms)
             raise PowerCut
 
@@ -284,7 +284,7 @@ class SimNode:
 
     def wake(self) -> None:
         """Something came without a descriptor: another round."""
-        if self._in_round:
+        if self.in_round:
             self._again = True
         else:
             self.later(0, lambda: None)
@@ -304,10 +304,10 @@ class SimNode:
         """Let the core do all that it can now, and wake it when it wants to be."""
         if self.node is None or self.hangs:
             return
-        if self._in_round:
+        if self.in_round:
             self._again = True
             return
-        self._in_round = True
+        self.in_round = True
         try:
             deadline_ms = self._rounds(self.node)
         except PowerCut:
@@ -316,13 +316,13 @@ class SimNode:
             self._raised(error)
             return
         finally:
-            self._in_round = False
+            self.in_round = False
         if self.node is not None:
             self._arm(deadline_ms)
 
     def guarded(self, call: Callable[..., Value], *arguments: object) -> Value | None:
         """A call into the core from outside of a round; what it raises is the agent's end, not the world's."""
-        if self._in_round:
+        if self.in_round:
             return call(*arguments)
         try:
             return call(*arguments)

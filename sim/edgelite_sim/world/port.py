@@ -129,9 +129,12 @@ class Connection:
             self._take(data)
 
     def data_to_send(self, size_bytes_max: int) -> bytes:
-        if not self.is_open or self._node.hangs:
+        node = self._node
+        if not self.is_open or node.hangs:
             return b""
-        return self._node.guarded(self.channel.data_to_send, size_bytes_max) or b""
+        if node.in_round:  # nearly always, and guarded as a whole
+            return self.channel.data_to_send(size_bytes_max)
+        return node.guarded(self.channel.data_to_send, size_bytes_max) or b""
 
     def ended(self, reason: str) -> None:
         self._finish(reason)
