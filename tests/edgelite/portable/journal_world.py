@@ -73,6 +73,7 @@ class World:
         self.effects: list[object] = []
         self.now_ms = 0
         self.sync_results: list[str | None] = []  # text to fail the next syncs with
+        self.telemetry_told = (0, 0)  # the last that a hub acknowledged, on record here or not
         self.start()
 
     def start(self) -> None:
@@ -108,6 +109,8 @@ class World:
         if rows:
             generation, sequence = rows[-1][0]
             self.journal.acknowledge(lane, generation, sequence)
+            if lane == TELEMETRY:
+                self.telemetry_told = max(self.telemetry_told, (generation, sequence))
 
     def step(self, passing_ms: int = 1000) -> None:
         """Let time pass, and a sync that comes due complete."""
@@ -187,7 +190,7 @@ def check_telemetry(world: World, journal: Journal, durable_position: int, ackno
     found = rows(journal, TELEMETRY)
     told = [(name, body) for _, name, body in world.model.telemetry]
     durable = [name for position, name, _ in world.model.telemetry if position <= durable_position]
-    gone = acknowledged
+    gone = max(acknowledged, world.telemetry_told)
     for _, _, _, last in journal.take_dropped():
         gone = max(gone, last)
     for name in durable:
