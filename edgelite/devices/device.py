@@ -304,7 +304,8 @@ class Device(Wishing):
         cycle = collection.cycle
         if result.errors and cycle is not None and cycle.period_ms == 0:
             cycle.due_ms = now_ms + ONCE_AGAIN_MS
-        self._reports.values(passed, time_ms)
+        if passed:
+            self._reports.values(passed, time_ms)
         for twin in twins:
             self._compare(twin, now_ms)
 

@@ -176,7 +176,9 @@ class Session:
         for stream, window in self._windows.items():
             if window.is_due:
                 self._grant(stream, window)
-        for bulk in self._streams.all() if self._streams.is_any() else ():
+        if not self._streams.is_any():
+            return
+        for bulk in self._streams.all():
             if bulk.window is not None and bulk.state != CLOSING:
                 self._grant(bulk.number, bulk.window)
 
