@@ -15,6 +15,7 @@ from edgelite_sim.faults import KINDS
 from edgelite_sim.hunt import Found, Trial, read_found, shrink, swarm, try_scenario, write_found
 from edgelite_sim.hunt.commands import hunt_main, replay_main
 from edgelite_sim.hunt.hunting import Plan, hunt
+from edgelite_sim.hunt.swarm import LASTING_MS, QUIET_MS
 from edgelite_sim.hunt.trial import OF_THE_SIMULATOR, TOO_LONG
 from edgelite_sim.scenario import check, to_toml
 from edgelite_sim.scenario.model import FaultPart
@@ -57,6 +58,14 @@ def test_a_seed_is_always_the_same_scenario() -> None:
         for salt in ("1", "2")
     }
     assert told == {to_toml(swarm(7)) + "\n"}
+
+
+def test_the_last_part_of_each_is_quiet() -> None:
+    for seed in SEEDS:
+        scenario = swarm(seed)
+        for part in scenario.faults:
+            ends = (part.at or 0) + int(part.parameters.get(KINDS[part.kind].lasts, 0))
+            assert ends <= scenario.duration - QUIET_MS + LASTING_MS[0], (seed, part)
 
 
 def test_every_kind_of_fault_comes_up() -> None:

@@ -10,6 +10,7 @@ from invariant_parts import DEVICE, HOUR, HUB, MINUTE, NODE, UNIT, WORKLOAD, Fak
 
 from edgelite.driver import ConfigurationError
 from edgelite_sim.invariants import INVARIANTS, bounds_of, make, names
+from edgelite_sim.invariants.conditions import Troubles
 from edgelite_sim.invariants.invariant import VIOLATIONS_MAX
 from edgelite_sim.invariants.objects import DEVICES, NODES, PODS
 from edgelite_sim.invariants.replays import NAME as REPLAYS
@@ -206,6 +207,41 @@ def test_a_fault_gives_it_the_bound_anew() -> None:
     assert texts(invariant) == []
     invariant.gauges(NODE, {}, 1_100_000)
     assert len(texts(invariant)) == 1
+
+
+def test_an_agent_that_was_stopped_is_waited_for() -> None:
+    invariant = desired()
+    invariant.agent(NODE, False, "stop", 2000)
+    invariant.gauges(NODE, {}, HOUR)
+    assert texts(invariant) == []
+    invariant.agent(NODE, True, "start", HOUR)
+    invariant.gauges(NODE, {}, HOUR + 599_999)
+    assert texts(invariant) == []
+    invariant.gauges(NODE, {}, HOUR + 600_000)
+    assert len(texts(invariant)) == 1
+
+
+def test_an_agent_that_ended_by_itself_is_not_waited_for() -> None:
+    invariant = desired()
+    invariant.agent(NODE, False, "crash", 2000)
+    invariant.gauges(NODE, {}, 601_000)
+    assert len(texts(invariant)) == 1
+
+
+def test_two_faults_of_a_kind_are_over_with_the_last() -> None:
+    troubles = Troubles("io-error")
+    for kind, detail, now_ms, since_ms in (
+        ("io-error", "of=sync", 10, 10),
+        ("io-error", "of=write", 20, 10),
+        ("heal", "io-error", 30, 10),
+        ("heal", "io-error", 40, None),
+        ("io-error", "of=sync", 50, 50),
+    ):
+        troubles.fault(kind, NODE, detail, now_ms)
+        assert troubles.since_ms(NODE) == since_ms
+    troubles.fault("io-error", NODE, "of=write", 60)
+    troubles.end("io-error", NODE, 70)
+    assert troubles.since_ms(NODE) is None
 
 
 def test_what_runs_in_an_older_form_is_told() -> None:

@@ -28,6 +28,7 @@ from edgelite_sim.scenario import (
 from edgelite_sim.scenario.figures import Figures
 from edgelite_sim.scenario.running import Moment
 from edgelite_sim.world.observer import Observer
+from edgelite_sim.world.world import World
 
 MINUTE_MS = 60_000
 BASE = """name = "small"
@@ -171,6 +172,66 @@ for = "3m"
 """
     lines = [(at_ms // MINUTE_MS, state) for at_ms, node, state in ran(addition)[1].lines if node == "shop-1"]
     assert lines[-4:] == [(10, "silent"), (12, "refused"), (15, "silent"), (20, "up")]
+
+
+class Flash(Observer):
+    """What fails of shop-1's flash and what is wrong with its meter, each minute."""
+
+    def __init__(self) -> None:
+        self.world: World | None = None
+        self.failing: dict[int, set[str]] = {}
+        self.wrong: dict[int, set[str]] = {}
+
+    def begin(self, world: World) -> None:
+        self.world = world
+
+    def gauges(self, node: str, gauges: dict[str, int], now_ms: int) -> None:
+        assert self.world is not None
+        flash = self.world.nodes["shop-1"].flash
+        fails = {"read": flash.reads_fail, "write": flash.writes_fail, "sync": flash.syncs_fail}
+        meter = self.world.devices["shop-1", "default/meter-shop-1"].source
+        self.failing[now_ms // MINUTE_MS] = {kind for kind, text in fails.items() if text}
+        self.wrong[now_ms // MINUTE_MS] = {kind for kind, _ in meter.condition.active}
+
+
+def fault(kind: str, target: str, at: str, lasts: str, more: str = "") -> str:
+    return f"[[fault]]\nkind = '{kind}'\ntarget = '{target}'\nat = '{at}'\n{lasts}\n{more}\n"
+
+
+def test_flash_errors_that_overlap_end_each_by_itself() -> None:
+    seen = Flash()
+    syncs = fault("io-error", "shop-1", "10m10s", "for = '10m'", "of = 'sync'")
+    writes = fault("io-error", "shop-1", "12m10s", "for = '3m'", "of = 'write'")
+    again = fault("io-error", "shop-1", "13m10s", "for = '1m'", "of = 'write'")
+    run(small(syncs + writes + again), None, [seen])
+    assert [seen.failing[minute] for minute in (9, 11, 13, 14, 17, 22)] == [
+        set(),
+        {"sync"},
+        {"sync", "write"},
+        {"sync", "write"},
+        {"sync"},
+        set(),
+    ]
+
+
+def test_faults_of_a_device_that_overlap_end_each_by_itself() -> None:
+    seen = Flash()
+    restart = fault("device-restart", "meter@shop-1", "9m10s", "boot = '2s'")
+    dead = fault("device-dead", "meter@shop-1", "10m10s", "for = '10m'")
+    refused = fault("device-exceptions", "meter@shop-1", "12m10s", "for = '3m'")
+    run(small(restart + dead + refused), None, [seen])
+    assert [seen.wrong[minute] for minute in (9, 11, 13, 17, 22)] == [
+        set(),
+        {"dead"},
+        {"dead", "exceptions"},
+        {"dead"},
+        set(),
+    ]
+
+
+def test_a_device_that_restarts_is_told_to_be_back() -> None:
+    told = ran(fault("device-restart", "meter@shop-1", "9m", "boot = '20s'"))[1].faults
+    assert [(at_ms, kind) for at_ms, kind, _ in told] == [(540_000, "device-restart"), (560_000, "heal")]
 
 
 def test_a_heal_ends_what_has_no_end() -> None:

@@ -64,8 +64,8 @@ def cause(scene: Scene, kind: str, target: str, **parameters: Any) -> Trouble:
     drawn = {name: draw.randint(*value) if isinstance(value, tuple) else value for name, value in given.items()}
     scene.world.tell_fault(kind, target, " ".join(f"{name}={value}" for name, value in sorted(parameters.items())))
     trouble = Trouble(scene, kind, target, found.apply(scene, target, drawn))
-    if drawn.get("for") is not None:
-        trouble.end_after(drawn["for"])
+    if drawn.get(found.lasts) is not None:
+        trouble.end_after(drawn[found.lasts])
     return trouble
 
 

@@ -43,7 +43,8 @@ def object_name(target: str, known: Container[str]) -> str:
 @dataclass(frozen=True)
 class Kind:
     """Faults of one `group` stand in for each other at a target: where one ends while an earlier one lasts, that counts
-    again."""
+    again, and the end of the first is the end of all. A group may have parameters in it: "errors {of}". `lasts` is the
+    parameter that says how long."""
 
     name: str
     target: str
@@ -51,6 +52,10 @@ class Kind:
     fields: tuple[Field, ...]
     apply: Apply
     group: str = ""
+    lasts: str = "for"
+
+    def group_of(self, parameters: Parameters) -> str:
+        return self.group.format(**parameters)
 
     @property
     def has_duration(self) -> bool:

@@ -21,15 +21,16 @@ def _failing(how: str, **names: str) -> Apply:
     return apply
 
 
+# Each has a group of its own: a device that is slow may be dead as well, and the end of one is not the other's.
 KINDS = (
-    Kind("device-dead", "device", "The device answers nothing.", (lasting(),), _failing("dead"), "device"),
+    Kind("device-dead", "device", "The device answers nothing.", (lasting(),), _failing("dead"), "device-dead"),
     Kind(
         "device-slow",
         "device",
         "The device takes its time for each answer.",
         (Field("takes", "duration", "for one answer", 800, minimum=1, maximum=60_000), lasting()),
         _failing("slow", takes="delay_ms"),
-        "device",
+        "device-slow",
     ),
     Kind(
         "device-noise",
@@ -37,7 +38,7 @@ KINDS = (
         "A bad cable: some answers arrive with bytes that are wrong.",
         (Field("share", "number", "of the answers", 0.1, minimum=0.0, maximum=1.0), lasting()),
         _failing("noise", share="chance"),
-        "device",
+        "device-noise",
     ),
     Kind(
         "device-exceptions",
@@ -45,7 +46,7 @@ KINDS = (
         "The device refuses each read with a Modbus exception.",
         (Field("code", "count", "4: device failure, 6: busy", 6, minimum=1, maximum=11), lasting()),
         _failing("exceptions", code="code"),
-        "device",
+        "device-exceptions",
     ),
     Kind(
         "device-restart",
@@ -53,6 +54,6 @@ KINDS = (
         "The device restarts: its connections end, and it answers nothing until it is up.",
         (Field("boot", "duration", "until it answers again", 3_000, minimum=0, maximum=600_000),),
         _failing("restart", boot="boot_ms"),
-        "device",
+        lasts="boot",
     ),
 )

@@ -160,7 +160,7 @@ KINDS = (
         "The flash answers with an error (EIO).",
         (Field("of", "text", "which calls fail", "sync", choices=("read", "write", "sync")), lasting()),
         io_error,
-        "errors",
+        "errors {of}",  # reads and writes fail each by themselves
     ),
     Kind(
         "agent-crash", "node", "The agent's process is killed; init starts it again, workloads go on.", (), agent_crash
@@ -220,5 +220,6 @@ KINDS = (
         "The agent is stopped in good order and started as a new release would be, workloads go on.",
         (Field("takes", "duration", "from stop to start", 4_000, minimum=100, maximum=DAY_MS),),
         upgrade,
+        lasts="takes",
     ),
 )

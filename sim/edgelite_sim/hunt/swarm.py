@@ -137,12 +137,21 @@ def _faults(kind: Kind, scenario: Scenario, draw: random.Random, faulty_ms: int)
             parameters[parameter] = min(most, parameters[parameter])
     if kind.has_duration:
         parameters["for"] = draw.randint(LASTING_MS[0], max(LASTING_MS[0], min(LASTING_MS[1], faulty_ms - at)))
+    elif kind.lasts in parameters:
+        parameters[kind.lasts] = _within(kind, parameters[kind.lasts], faulty_ms - at)
     part = FaultPart(kind=kind.name, target=targets, at=at, parameters=parameters)
     if kind.name != NEEDS_BACKUP:
         return [part]
     backup = FaultPart(kind="hub-backup", target=targets, at=draw.randint(0, at), parameters={"name": f"backup-{at}"})
     part.parameters["backup"] = f"backup-{at}"
     return [backup, part]
+
+
+def _within(kind: Kind, lasts_ms: int, left_ms: int) -> int:
+    """The quiet part is for recovery."""
+    field = kind.field(kind.lasts)
+    least_ms = field.minimum if field is not None and field.minimum is not None else 0
+    return int(min(lasts_ms, max(left_ms, least_ms)))
 
 
 def _targets(kind: Kind, scenario: Scenario, draw: random.Random) -> list[str] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgelite_protocol.messages import LANE_TELEMETRY
 from edgelite_sim.invariants import reach
-from edgelite_sim.invariants.conditions import DAMAGE_FAULTS, HEAL, SUSPEND, Conditions, Troubles
+from edgelite_sim.invariants.conditions import DAMAGE_FAULTS, SUSPEND, Conditions, Troubles
 from edgelite_sim.invariants.invariant import Invariant
 from edgelite_sim.invariants.objects import DEVICES, NODES, Following, condition_of
 from edgelite_sim.invariants.readings import Readings, Series
@@ -138,6 +138,7 @@ class NothingAcknowledgedIsLost(Invariant):
         self._conditions.line(node, state, now_ms)
 
     def agent(self, node: str, is_up: bool, why: str, now_ms: int) -> None:
+        self._conditions.agent(node, is_up, why, now_ms)
         if is_up:
             return
         losses = self._of(node)
@@ -146,7 +147,7 @@ class NothingAcknowledgedIsLost(Invariant):
         safe_ms = min(time_ms for time_ms in (now_ms, unsafe_ms, frozen_ms) if time_ms is not None)
         losses.was_unsafe = losses.was_unsafe or unsafe_ms is not None
         losses.deaths.append((safe_ms - self._window_ms(node), now_ms))
-        self._frozen.fault(HEAL, node, "agent-hang", now_ms)
+        self._frozen.end("agent-hang", node, now_ms)
 
     def fault(self, kind: str, target: str, detail: str, now_ms: int) -> None:
         self._conditions.fault(kind, target, detail, now_ms)

@@ -1,6 +1,7 @@
 """Since when a node could do its duty: it has power, its line carries, its hub is there, and no fault is under way.
 
-The agent itself and its session are not asked: that they come back by themselves is what is judged.
+The agent itself and its session are not asked: that they come back by themselves is what is judged. Only an agent that
+was stopped in good order (`upgrade`) does not: whoever stopped it starts it again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from edgelite_sim.world.world import World
 
 LINE_UP = "up"
+STOPPED = "stop"  # why an agent ended that was asked to
 HEAL = "heal"  # how the end of a fault is told; its kind is then the detail
 SUSPEND = "suspend"
 # Damage to what was safe. The agent reports it; nothing but the hub can bring it back.
@@ -26,11 +28,12 @@ def node_of(target: str) -> str:
 
 
 class Troubles:
-    """Faults that last, by node: those that began and have not been healed."""
+    """Faults that last, by node: those that began and have not been healed. Two of a kind that overlap have an end
+    each, and it is over with the last."""
 
     def __init__(self, *kinds: str) -> None:
         self._kinds = kinds  # beginnings of their names
-        self._open: dict[str, dict[str, int]] = {}  # by node: kind, since when
+        self._open: dict[str, dict[str, list[int]]] = {}  # by node: kind, since when each of them
         self._ended_ms: dict[str, int] = {}
 
     def fault(self, kind: str, target: str, detail: str, now_ms: int) -> bool:
@@ -39,16 +42,22 @@ class Troubles:
         if not (ended or kind).startswith(self._kinds):
             return False
         lasting = self._open.setdefault(node_of(target), {})
-        if ended:
-            lasting.pop(f"{ended} {target}", None)
-            self._ended_ms[node_of(target)] = now_ms
+        if not ended:
+            lasting.setdefault(f"{kind} {target}", []).append(now_ms)
+        elif len(lasting.get(f"{ended} {target}", ())) > 1:
+            lasting[f"{ended} {target}"].pop()
         else:
-            lasting.setdefault(f"{kind} {target}", now_ms)
+            self.end(ended, target, now_ms)
         return True
+
+    def end(self, kind: str, target: str, now_ms: int) -> None:
+        """All of this kind are over."""
+        self._open.get(node_of(target), {}).pop(f"{kind} {target}", None)
+        self._ended_ms[node_of(target)] = now_ms
 
     def since_ms(self, node: str) -> int | None:
         """Since when there is one; None where there is none."""
-        return min(self._open.get(node, {}).values(), default=None)
+        return min((since[0] for since in self._open.get(node, {}).values()), default=None)
 
     def is_or_was(self, node: str, now_ms: int) -> bool:
         """Whether there is one, or was a moment ago."""
@@ -66,6 +75,7 @@ class Conditions(Observer):
         self._changed_ms: dict[str, int] = {}  # by node, hub, or "" for all
         self._world: World | None = None
         self._sleeps = Troubles(SUSPEND)
+        self._stopped: set[str] = set()  # nodes whose agent somebody stopped
 
     def begin(self, world: World) -> None:
         """What was there before the observers began to hear is looked up."""
@@ -88,6 +98,13 @@ class Conditions(Observer):
         self._hubs[hub] = what not in ("crashed", "stopped")
         self._changed_ms[""] = now_ms
 
+    def agent(self, node: str, is_up: bool, why: str, now_ms: int) -> None:
+        if not is_up and why == STOPPED:
+            self._stopped.add(node)
+        elif is_up and node in self._stopped:
+            self._stopped.discard(node)
+            self._changed_ms[node] = now_ms
+
     def fault(self, kind: str, target: str, detail: str, now_ms: int) -> None:
         """Whatever is named beyond power, line and hub disturbs its node, or all where it names none."""
         self._sleeps.fault(kind, target, detail, now_ms)
@@ -101,7 +118,8 @@ class Conditions(Observer):
 
     def good_since_ms(self, node: str) -> int | None:
         is_reachable = self._line.get(node, LINE_UP) == LINE_UP and all(self._hubs.values())
-        return self.changed_ms(node) if self.is_awake(node) and is_reachable else None
+        is_able = self.is_awake(node) and node not in self._stopped
+        return self.changed_ms(node) if is_able and is_reachable else None
 
     def is_awake(self, node: str) -> bool:
         return self._power.get(node, True) and self._sleeps.since_ms(node) is None

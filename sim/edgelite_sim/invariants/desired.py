@@ -85,6 +85,9 @@ class DesiredStateIsReached(Invariant):
         self._conditions.power(node, is_on, why, now_ms)
         self._running.pop(node, None)
 
+    def agent(self, node: str, is_up: bool, why: str, now_ms: int) -> None:
+        self._conditions.agent(node, is_up, why, now_ms)
+
     def line(self, node: str, state: str, now_ms: int) -> None:
         self._conditions.line(node, state, now_ms)
 

@@ -104,6 +104,9 @@ class NothingIsRemovedWithoutAnOrder(Invariant):
             if not is_on and one.obeyed and (is_failing or now_ms - one.obeyed_ms < SYNCED_MS):
                 one.obeyed -= 1
 
+    def agent(self, node: str, is_up: bool, why: str, now_ms: int) -> None:
+        self._conditions.agent(node, is_up, why, now_ms)
+
     def line(self, node: str, state: str, now_ms: int) -> None:
         self._conditions.line(node, state, now_ms)
 

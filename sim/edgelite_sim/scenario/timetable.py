@@ -106,16 +106,17 @@ class Timetable:
         ending = kind.apply(self.scene, name, parameters)
         if ending is None:
             return
+        lasts_ms = parameters.get(kind.lasts)
         if not kind.group:
-            if parameters.get("for") is not None:
-                self.world.queue.after(parameters["for"], partial(self._end_alone, kind.name, name, ending))
+            if lasts_ms is not None:
+                self.world.queue.after(lasts_ms, partial(self._end_alone, kind.name, name, ending))
             return
-        key = (kind.group + parameters.get("of", ""), name)  # reading and writing fail each by itself
+        key = (kind.group_of(parameters), name)
         mine = (kind, parameters)
         lasting = self._lasting.setdefault(key, _Lasting(ending, []))
         lasting.active.append(mine)
-        if parameters.get("for") is not None:
-            self.world.queue.after(parameters["for"], lambda: self._end(key, mine))
+        if lasts_ms is not None:
+            self.world.queue.after(lasts_ms, lambda: self._end(key, mine))
 
     def _end(self, key: tuple[str, str], mine: tuple[Kind, dict[str, Any]]) -> None:
         lasting = self._lasting.get(key)
