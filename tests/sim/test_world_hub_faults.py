@@ -317,6 +317,17 @@ def test_what_a_stopped_hub_still_had_to_write_never_reaches_a_restored_store() 
     assert values(setting) == []
 
 
+def test_a_hub_whose_clock_is_set_back_beyond_1970_greets_from_there() -> None:
+    setting, node = connected()
+    setting.hub.set_clock(-61_855_074_995)
+    assert setting.hub.unix_ms == 0
+    node.cut()
+    setting.run(60_000)
+    node.connect()
+    setting.run(60_000)
+    assert setting.hub.unix_ms == 120_000
+
+
 @pytest.mark.parametrize("unix_ms", [0, 4_000_000_000_000])
 def test_a_hub_with_a_wrong_clock_takes_neither_workloads_nor_telemetry_away(unix_ms: int) -> None:
     setting, node = connected()

@@ -261,6 +261,8 @@ class SimHub:
     # ---- faults
 
     def set_clock(self, unix_ms: int) -> None:
+        """Before 1970 there is nothing."""
+        unix_ms = max(0, unix_ms)
         self.faults.clock_jump_ms = unix_ms - self._start_unix_ms - self._queue.now_ms
         self._note(f"clock {unix_ms}")
 
