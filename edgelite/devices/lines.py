@@ -84,6 +84,8 @@ class Line(Channel):
 
     def take_results(self, now_ms: int) -> "list[tuple[Collection, Result]]":
         """Those that were asked for; what else a bus says is late, or wrong."""
+        if not self.asked and not self._failed:
+            return []  # what it may say is nobody's, and goes when somebody asks again
         found, self._failed = self._failed, []
         for _ in range(RESULTS_MAX):
             result = self._call("next_result", now_ms)

@@ -159,8 +159,9 @@ class HubWire:
             near.ended(WORDS.get(reason, reason))
             near.woken()
         elif came and self._near is not None:
-            self._near.woken()
-        self.pump_up()
+            self._near.woken()  # its round offers what there is to send
+        else:
+            self.pump_up()
         self.pump_down()
         self._schedule()
 
