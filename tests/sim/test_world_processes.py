@@ -387,6 +387,14 @@ def test_nothing_outlives_a_power_cut_and_identities_are_fresh() -> None:
     assert after.since_ms > before.since_ms
 
 
+def test_nothing_comes_up_when_the_agent_s_write_of_it_loses_power() -> None:
+    machine = Machine()
+    machine.processes.woken = lambda: machine.processes.lose_power() if machine.processes.running() else machine.turn()
+    machine.desire(workload("sim", "exits", "--after", "30s", "--code", "3"))
+    machine.run(10 * MINUTE_MS)
+    assert since_last(machine) == ["started", "lost power"]
+
+
 def test_pids_come_round_and_are_never_two_processes_at_once() -> None:
     machine = running()
     machine.desire(workload("sim", "exits", uid="u2", name="brief"), uid="u2")

@@ -279,6 +279,7 @@ class SimProcesses:
             process.cancel()
             if process.phase == ALIVE:
                 self._tell(process.workload, unit, "lost power")
+            process.phase = ENDED  # the power may go while it comes up: what it is told then writes to the flash
         self._processes.clear()
         self.supervisor = None
         self._boot_ms = self._queue.now_ms
