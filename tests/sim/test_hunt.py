@@ -22,6 +22,7 @@ from edgelite_sim.scenario.model import FaultPart
 
 SEEDS = range(1, 300)
 HUNT_S = 60  # of every CI run
+HUNTED = range(1, 121)  # what lies behind is for hunts that have more time
 REGRESSIONS = sorted((Path(__file__).parent / "regressions").glob("*.toml"))
 
 
@@ -161,7 +162,7 @@ def test_what_was_found_stays_mended(path: Path) -> None:
 def test_a_hunt_of_a_fixed_time_finds_nothing() -> None:
     """On all cores. What it finds is printed with its seed; `edgelite sim hunt --first SEED --seeds 1` has it again."""
     failed: list[Trial] = []
-    plan = Plan(seeds=SEEDS, time_s=HUNT_S, shrink_s=1)
+    plan = Plan(seeds=HUNTED, time_s=HUNT_S, shrink_s=1)
     tally = hunt(plan, failed.append, lambda found: None, lambda tally: None)
     assert failed == []
     assert tally.runs > 3

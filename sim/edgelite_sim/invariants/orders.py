@@ -24,7 +24,7 @@ class _Unit:
     is_running: bool = False
     is_stopping: bool = False
     obeyed: int = 0  # how many orders it was stopped for
-    obeyed_ms: int = 0  # when it was last
+    obeyed_ms: int | None = None  # when it was last
 
 
 class NothingIsRemovedWithoutAnOrder(Invariant):
@@ -98,14 +98,23 @@ class NothingIsRemovedWithoutAnOrder(Invariant):
 
     def power(self, node: str, is_on: bool, why: str, now_ms: int) -> None:
         self._conditions.power(node, is_on, why, now_ms)
-        is_failing = self._flash.is_or_was(node, now_ms)
         for one in self._units.get(node, {}).values():
             one.is_running = False
-            if not is_on and one.obeyed and (is_failing or now_ms - one.obeyed_ms < SYNCED_MS):
-                one.obeyed -= 1
+        if not is_on:
+            self._forget(node, now_ms)
 
     def agent(self, node: str, is_up: bool, why: str, now_ms: int) -> None:
         self._conditions.agent(node, is_up, why, now_ms)
+        if not is_up:
+            self._forget(node, now_ms)
+
+    def _forget(self, node: str, now_ms: int) -> None:
+        """What the agent obeyed and no sync has kept, it does not know when it starts again."""
+        is_failing = self._flash.is_or_was(node, now_ms)
+        for one in self._units.get(node, {}).values():
+            if one.obeyed_ms is not None and (is_failing or now_ms - one.obeyed_ms < SYNCED_MS):
+                one.obeyed -= 1
+                one.obeyed_ms = None
 
     def line(self, node: str, state: str, now_ms: int) -> None:
         self._conditions.line(node, state, now_ms)
