@@ -54,6 +54,7 @@ class WhatShouldRunRuns(Invariant):
         self._conditions = Conditions()
         self._misbehaving = Troubles("misbehave")  # a program that is gone fails to start, which no process shows
         self._agents: dict[str, bool] = {}
+        self._stopped: set[str] = set()  # hubs: a copy that ran by mistake says nothing once it is gone
 
     def begin(self, world: World) -> None:
         super().begin(world)
@@ -66,6 +67,12 @@ class WhatShouldRunRuns(Invariant):
     ) -> None:
         if resource == PODS:
             self._following.changed(hub, resource, namespace, name, new, now_ms)
+
+    def hub(self, hub: str, what: str, now_ms: int) -> None:
+        if what == "stopped":
+            self._stopped.add(hub)
+        else:
+            self._stopped.discard(hub)
 
     def unit(self, node: str, workload: str, unit: str, what: str, now_ms: int) -> None:
         one = self._units.setdefault(node, {}).setdefault((workload, unit), _Unit())
@@ -156,5 +163,7 @@ class WhatShouldRunRuns(Invariant):
 
     def _pods(self, workload: str) -> list[dict[str, Any]]:
         namespace, _, name = workload.partition("/")
-        found = (self._following.get(hub, PODS, namespace, name) for hub in self._following.hubs())
+        hubs = self._following.hubs()
+        living = [hub for hub in hubs if hub not in self._stopped] or hubs
+        found = (self._following.get(hub, PODS, namespace, name) for hub in living)
         return [pod for pod in found if pod is not None]
