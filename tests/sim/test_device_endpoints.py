@@ -169,6 +169,8 @@ def test_bluetooth_as_the_process_of_a_nodes_driver(tmp_path: Path, monkeypatch:
 @contextmanager
 def program(*words: str) -> Iterator[subprocess.Popen[str]]:
     rooms = os.pathsep.join([str(ROOT), *(one for one in sys.path if one.startswith(str(ROOT)))])
+    # Whoever runs tests in the background may have SIGINT ignored, and a new process inherits that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "edgelite_sim.devices.command", *words],
         env={**os.environ, "PYTHONPATH": rooms, "PYTHONUNBUFFERED": "1"},
@@ -176,6 +178,7 @@ def program(*words: str) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
     )
+    signal.signal(signal.SIGINT, before)
     try:
         yield process
     finally:
