@@ -151,11 +151,14 @@ class Node(Owner):
         self._timekeeping.step(now_ms)
         self._patient.step()
         self._outbox.step()
-        self._outbox.report_damage(self._patient.take_damage())
+        damage = self._patient.take_damage()
+        if damage:
+            self._outbox.report_damage(damage)
         if self._platform.writes_outlive_agent:
             self.journal.flush(now_ms)
         deadlines.append(self.journal.step(now_ms))
-        self._tell_trouble()
+        if self.journal.trouble != self._trouble:
+            self._tell_trouble()
         if session is not None:
             self._desired.acknowledge(session)
         deadlines.append(self._step_reading(session, now_ms))
@@ -315,10 +318,7 @@ class Node(Owner):
 
     def _tell_trouble(self) -> None:
         """Once when nothing becomes durable any more, and once when it does again."""
-        trouble = self.journal.trouble
-        if trouble == self._trouble:
-            return
-        self._trouble = trouble
+        trouble = self._trouble = self.journal.trouble
         if trouble is None:
             self._emit(Log("info", "the journal is written again"))
         else:

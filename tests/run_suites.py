@@ -32,11 +32,11 @@ BUDGET_MINUTES = {
     "hub": 2,
     "fuzz": 2,
     "cli": 2,
-    "sim": 8,
+    "sim": 7,
     "divergences": 1,
     "system": 7,
     "interop": 2,
-    "qemu/arm": 8,
+    "qemu/arm": 9,
     "qemu/guest": 11,
 }
 NO_TESTS_OF_THEIR_OWN = ("lint",)

@@ -40,6 +40,7 @@ RESTART_MS = 2_000  # what a service manager waits before it starts a dead agent
 STOP_TIMEOUT_MS = 5_000
 WATCHDOG_MS = 60_000
 GAUGES_MS = 60_000
+FLOWS_UNTOLD = 16  # are kept where nobody looks
 FLASH_BYTES = 64 * 1024 * 1024
 DRIVERS = ["ble", "modbus", "serial"]
 CAPABILITIES: dict[str, object] = {
@@ -338,7 +339,7 @@ class SimNode:
             self._again = False
             now_ms = self.clock.monotonic_ms()
             deadline_ms = node.step(now_ms)
-            if self._dispatcher.run_effects():
+            if node._effects and self._dispatcher.run_effects():
                 continue
             if self._connections is not None:
                 self._connections.pump()
@@ -442,6 +443,8 @@ class SimNode:
         now_ms, node = self.queue.now_ms, self.node
         self._gauges_ms = now_ms + GAUGES_MS
         observers = self.world.observers
+        if not observers and len(self._flows) < FLOWS_UNTOLD:
+            return
         up = down = 0
         for flow in self._flows:
             up += flow.wire_bytes[UP]

@@ -46,7 +46,11 @@ class WorldDevice:
         self.is_on = True
         self._world = world
         self._wires: list[DeviceWire] = []
-        source.on_answered = self._answered
+
+    def begin(self) -> None:
+        """What it answers is told where anybody looks."""
+        if self._world.observers:
+            self.source.on_answered = self._answered
 
     def peer(self, node: str) -> Any:
         return self.source.make_peer(self._world.now_ms)
@@ -110,6 +114,8 @@ class World:
         duration_ms = units.as_ms(duration)
         if not self._has_begun:
             self._has_begun = True
+            for device in self.devices.values():
+                device.begin()
             for observer in self.observers:
                 observer.begin(self)
         self.queue.run(self.queue.now_ms + duration_ms)
@@ -162,6 +168,8 @@ class World:
         """`name` is the Device's, "namespace/name"; `target` ("tcp", host, port) or ("serial", path)."""
         device = WorldDevice(self, node, name, source, target)
         self.devices[node, name] = device
+        if self._has_begun:
+            device.begin()
         self._reached[node, _key(target)] = device
         return device
 
