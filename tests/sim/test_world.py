@@ -39,3 +39,19 @@ def test_what_is_not_there_is_named() -> None:
     assert World.__name__ == "World"
     with pytest.raises(AttributeError, match="Planet"):
         _ = edgelite_sim.Planet  # type: ignore[attr-defined]
+
+
+def test_sleep_does_not_mend_an_agent_that_hangs() -> None:
+    world = World(1)
+    world.add_hub()
+    node = world.add_node("node-1")
+    world.run("1m")
+    node.hang()
+    node.suspend()
+    world.run("10s")
+    node.resume()
+    assert node.hangs
+    world.run("2m")
+    assert node.watchdog.bites == 1
+    assert node.node is not None
+    assert node.node.link.live

@@ -6,8 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from edgelite import __version__
-from edgelite.config import Config, parse
+from edgelite.config import parse
 from edgelite.node import Node, Platform
 from edgelite.outbox import LANES
 from edgelite.supervisor import Supervisor
@@ -18,6 +17,7 @@ from edgelite_sim.network.flow import Flow
 from edgelite_sim.network.link import Link
 from edgelite_sim.network.profile import Profile
 from edgelite_sim.world.artifacts import ArtifactStore
+from edgelite_sim.world.capabilities import capabilities
 from edgelite_sim.world.clock import NodeClock, Watchdog
 from edgelite_sim.world.flash import PowerCut, SimFlash
 from edgelite_sim.world.logs import LogStore
@@ -42,20 +42,6 @@ WATCHDOG_MS = 60_000
 GAUGES_MS = 60_000
 FLOWS_UNTOLD = 16  # are kept where nobody looks
 FLASH_BYTES = 64 * 1024 * 1024
-DRIVERS = ["ble", "modbus", "serial"]
-CAPABILITIES: dict[str, object] = {
-    "agent": __version__,
-    "architecture": "armv6l",
-    "kernel": "6.6.51",
-    "os": "linux",
-    "os_image": "simulated",
-    "runtime": "cpython 3.13.0",
-    "runtimes": ["process"],
-    "drivers": DRIVERS,
-    "cannot": {},
-    "memory_bytes": 512 * 1024 * 1024,
-    "cores": 1,
-}
 
 
 class SimNode:
@@ -90,6 +76,7 @@ class SimNode:
         self.boot_ms = BOOT_MS
         self._boot_id = b""
         self._sleeps = False
+        self._is_hung = False  # until it dies; sleep does not mend it
         self._power = 0  # how often power was switched
         self._connections: Connections | None = None
         self._dispatcher: Any = None
@@ -175,7 +162,7 @@ class SimNode:
         storage: Any = Syncs(self)
         self._dispatcher = Dispatcher(
             *(node, storage, self.artifacts, self, {"process": self.processes}),
-            *(self._connections, Worker(self), self._log, self.monotonic_ms),
+            *(self._connections, Worker(self), lambda level, text: self._note(f"{level}: {text}"), self.monotonic_ms),
         )
         self.node = node
         self._note("agent starts")
@@ -204,6 +191,7 @@ class SimNode:
     def hang(self) -> None:
         """Its loop never comes round again; the watchdog notices."""
         if self.node is not None:
+            self._is_hung = True
             self._hold()
             self.watchdog.starve()
 
@@ -238,7 +226,10 @@ class SimNode:
     def resume(self) -> None:
         if not self._sleeps:
             return
-        self._sleeps = self.hangs = False
+        self._sleeps = False
+        if self._is_hung:
+            return
+        self.hangs = False
         self.processes.let_go()
         if self._connections is not None:
             self._connections.let_go()
@@ -266,7 +257,7 @@ class SimNode:
         self._tell_gauges()
         self.life += 1
         self.node = None
-        self.hangs = False
+        self.hangs = self._is_hung = False
         self.processes.supervisor = None
         self.flash.forget_completions()
         if self._event is not None:
@@ -377,9 +368,6 @@ class SimNode:
     def store_certificate(self, der: bytes) -> None:
         self.identity = self.world.hub_of(self.name).renewed(der)
 
-    def _log(self, level: str, text: str) -> None:
-        self._note(f"{level}: {text}")
-
     def _find_program(self, words: list[str], environment: dict[str, str]) -> SimProcess | None:
         found = self.world.programs.find(words)
         return None if found is None else SimProcess(self, *found, environment)
@@ -477,11 +465,6 @@ class Guarded:
     def __getattr__(self, name: str) -> Callable[..., object]:
         method = getattr(self._supervisor, name)
         return lambda *arguments: self._node.guarded(method, *arguments)
-
-
-def capabilities(config: Config) -> dict[str, object]:
-    """What its hello tells: drivers of others too, as the ports do."""
-    return {**CAPABILITIES, "drivers": sorted({*DRIVERS, *config.drivers})}
 
 
 def node_gauges(sim_node: SimNode, node: Node) -> dict[str, int]:
